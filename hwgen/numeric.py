@@ -1,0 +1,77 @@
+"""Exact integer arithmetic on numpy arrays, shared by the ops and by the models of the hardware blocks."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+# Sums of integers are exact in float64 while every partial sum stays below 2^53; then BLAS does the work.
+_FLOAT64_EXACT = 2**53
+# Raw values are kept in int64; a type that needs more is refused by the passes.
+MAX_WIDTH = 62
+
+
+def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Exact int64 product of (..., K) by (K, N). Raises OverflowError where int64 could not hold it."""
+    bound = int(np.abs(a).max(initial=0)) * int(np.abs(b).sum(axis=0).max(initial=0))
+    if bound < _FLOAT64_EXACT:
+        return np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)
+    if bound >= 2**63:
+        raise OverflowError(f"a product sum may reach {bound}, beyond 63 bits")
+    return np.matmul(a.astype(np.int64), b.astype(np.int64))
+
+
+def pad(x: np.ndarray, padding: tuple[int, int, int, int], value: int = 0) -> np.ndarray:
+    """(frames, H, W, C) with (top, bottom, left, right) rows and columns of `value` around it."""
+    top, bottom, left, right = padding
+    return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
+
+
+def windows(x: np.ndarray, kernel: tuple[int, int], strides: tuple[int, int]) -> np.ndarray:
+    """Every window of (frames, H, W, C): (frames, Ho, Wo, Kh, Kw, C), a view."""
+    view = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(1, 2))[:, :: strides[0], :: strides[1]]
+    return np.moveaxis(view, 3, 5)
+
+
+def window_count(size: int, kernel: int, stride: int) -> int:
+    """Windows along an axis of `size` (padding included); 0 or less where none fits."""
+    return (size - kernel) // stride + 1
+
+
+def round_half_even(numerator: np.ndarray, denominator: int) -> np.ndarray:
+    """numerator / denominator rounded to the nearest integer, halves to even, exactly; denominator > 0."""
+    quotient, rest = np.divmod(numerator, denominator)
+    twice = 2 * rest
+    return quotient + ((twice > denominator) | ((twice == denominator) & (quotient & 1 == 1)))
+
+
+def common_exponent(values) -> int:
+    """The least e such that every value · 2^e is an integer. values: dyadic rationals (floats or Fractions), not all 0.
+
+    Negative where all are multiples of a power of two. Raises ValueError where a value isn't finite or not dyadic.
+    """
+    exponents = []
+    for value in values:
+        fraction = Fraction(value)
+        if fraction:
+            if fraction.denominator & (fraction.denominator - 1):
+                raise ValueError(f"{value} is not a multiple of a power of two")
+            twos = (fraction.numerator & -fraction.numerator).bit_length() - 1
+            exponents.append(fraction.denominator.bit_length() - 1 - twos)
+    return max(exponents, default=0)
+
+
+def scaled_integers(values, exponent: int) -> np.ndarray:
+    """values · 2^exponent as an int64 array; raises ValueError where one isn't an integer, OverflowError beyond 62 bits."""
+    result = []
+    for value in values:
+        scaled = Fraction(value) * Fraction(2) ** exponent
+        if scaled.denominator != 1:
+            raise ValueError(f"{value} · 2^{exponent} is not an integer")
+        if abs(scaled.numerator) >= 2**MAX_WIDTH:
+            raise OverflowError(f"{value} · 2^{exponent} needs more than {MAX_WIDTH} bits")
+        result.append(scaled.numerator)
+    return np.array(result, dtype=np.int64)
+
+
