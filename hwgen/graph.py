@@ -57,8 +57,6 @@ class Graph:
     inputs:      names of the input nodes, in the model's order.
     outputs:     values that the network gives, in the model's order.
     frame_shape: input node -> the shape of a frame as the model takes it.
-    to_real:     output value -> (multiplier, offset) per channel, float64 arrays: what the host applies to the raw output
-                 (real = (raw·multiplier + offset)); empty where value = raw · step.
     softmax:     names of output layers whose softmax was left to the host.
     """
 
@@ -67,7 +65,6 @@ class Graph:
     inputs: tuple[str, ...]
     outputs: tuple[Ref, ...]
     frame_shape: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    to_real: Mapping[Ref, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     softmax: tuple[str, ...] = ()
 
     def __post_init__(self):
