@@ -1,0 +1,119 @@
+"""emit: from the graph of blocks to Verilog, one Amaranth submodule a block."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from amaranth.back import verilog
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.graph import Graph, Node, Ref
+from hwgen.layers.fifo import Fifo
+from hwgen.layers.sink import Sink
+from hwgen.layers.source import Source
+from hwgen.layers.stream import connect
+from hwgen.layers.view import View
+
+
+def identifier(name: str) -> str:
+    """A node's name as a Verilog identifier; distinct names stay distinct (see `identifiers`)."""
+    text = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    text = re.sub(r"_{2,}", "_", text).strip("_") or "block"
+    return text if text[0].isalpha() else f"n_{text}"
+
+
+def identifiers(graph: Graph) -> dict[str, str]:
+    """node name -> instance name, all different."""
+    result: dict[str, str] = {}
+    used: set[str] = set()
+    for node in graph.nodes:
+        name = base = identifier(node.name)
+        number = 2
+        while name.lower() in used:
+            name, number = f"{base}_{number}", number + 1
+        used.add(name.lower())
+        result[node.name] = name
+    return result
+
+
+def port_prefix(kind: str, k: int) -> str:
+    """AXI port prefix of the k-th input (kind "s") or output ("m")."""
+    return f"{kind}_axis" + (f"_{k}" if k else "")
+
+
+class Top(wiring.Component):
+    """The whole network: AXI4-Stream in and out, an instance for every block."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.instances = identifiers(graph)
+        self.blocks = {
+            node.name: node.op.component() for node in graph.nodes if not isinstance(node.op, View)
+        }
+        members = {"frame_error": Out(1)}
+        self._outer: list[tuple[str, str, str]] = []  # (outer member, block, its member)
+        for kind, type_ in (("s", Source), ("m", Sink)):
+            ends = [node for node in graph.nodes if isinstance(node.op, type_)]
+            for k, node in enumerate(ends):
+                for member, spec in self.blocks[node.name].signature.members.items():
+                    if member.startswith(f"{kind}_axis"):
+                        outer = port_prefix(kind, k) + member.removeprefix(f"{kind}_axis")
+                        members[outer] = (In if spec.flow == wiring.In else Out)(spec.shape)
+                        self._outer.append((outer, node.name, member))
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        for name, block in self.blocks.items():
+            m.submodules[self.instances[name]] = block
+        for outer, name, member in self._outer:
+            inner, port = getattr(self.blocks[name], member), getattr(self, outer)
+            into = self.signature.members[outer].flow == wiring.In
+            m.d.comb += inner.eq(port) if into else port.eq(inner)
+        errors = [self.blocks[node.name].frame_error for node in self.graph.nodes if isinstance(node.op, Source)]
+        m.d.comb += self.frame_error.eq(sum(errors) != 0)
+        for node in self.graph.nodes:
+            if isinstance(node.op, View):
+                continue
+            for k, ref in enumerate(node.inputs):
+                sink = getattr(self.blocks[node.name], "i" if len(node.inputs) == 1 else f"i{k}")
+                connect(m, self._stream(ref), sink)
+        return m
+
+    def _stream(self, ref: Ref):
+        """The stream that carries a value: that of its producer, seen through views."""
+        node = through_views(self.graph, ref)
+        return getattr(self.blocks[node[0].name], node[1])
+
+
+def through_views(graph: Graph, ref: Ref) -> tuple[Node, str]:
+    """(block, output port name) that really drives a value."""
+    node = graph[ref.node]
+    while isinstance(node.op, View):
+        ref = node.inputs[0]
+        node = graph[ref.node]
+    return node, ("o" if node.op.fan_out == 1 else f"o{ref.port}")
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The Verilog text and the names in it."""
+
+    top: str
+    text: str
+    instances: dict[str, str]
+
+
+def emit(graph: Graph) -> Emitted:
+    """The network as one Verilog text; its top module is named after the model."""
+    top = Top(graph)
+    name = identifier(graph.name)
+    text = verilog.convert(top, name=name, emit_src=False, strip_internal_attrs=True)
+    return Emitted(name, text, top.instances)
+
+
+def fifos(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes if isinstance(node.op, Fifo)]

@@ -1,0 +1,107 @@
+"""When every beat moves: the network's self-timed schedule, computed block by block without simulating cycles.
+
+Blocks are deterministic and shapes are static, so the cycle of every beat follows from the cycles of the beats before it by
+maxima and sums (a max-plus system; Baccelli et al., Synchronization and Linearity, 1992). Each block knows its own part
+(`Block.schedule`). With enough room in every FIFO no block waits for space, and the schedule below is what the hardware does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.graph import Graph, Ref
+from hwgen.layers.source import Source
+
+FRAMES = 4  # frame 0 fills the network; by the last two the pace is steady
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """taken[(node, input)] and emitted[node]: the cycle of each beat, over `frames` frames back to back."""
+
+    frames: int
+    taken: dict[tuple[str, int], np.ndarray]
+    emitted: dict[str, np.ndarray]
+
+    def interval(self, node: str) -> int:
+        """Cycles between the ends of the last two frames at the output of a node."""
+        times = self.emitted[node]
+        beats = len(times) // self.frames
+        return int(times[-1] - times[-1 - beats])
+
+    def occupancy(self, producer: str, consumer: tuple[str, int]) -> int:
+        """The most beats that wait between a block and its consumer, the one being handed over included."""
+        given, taken = self.emitted[producer], self.taken[consumer]
+        waiting = np.arange(1, len(given) + 1) - np.searchsorted(taken, given, side="left")
+        return int(waiting.max(initial=0))
+
+
+def schedule(graph: Graph, interval: int | None, frames: int = FRAMES) -> Schedule:
+    """The schedule with inputs offered evenly, a frame every `interval` cycles, or (None) as fast as the ports take them."""
+    taken: dict[tuple[str, int], np.ndarray] = {}
+    emitted: dict[str, np.ndarray] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Source):
+            arrivals = (_arrivals(node.op.beats_out, interval, frames),)
+        else:
+            arrivals = tuple(emitted[ref.node] for ref in node.inputs)
+        took, emitted[node.name] = node.op.schedule(*arrivals)
+        for port, times in enumerate(took):
+            taken[node.name, port] = times
+    return Schedule(frames, taken, emitted)
+
+
+def _arrivals(beats: int, interval: int | None, frames: int) -> np.ndarray:
+    if interval is None:
+        return np.arange(frames * beats, dtype=np.int64)
+    start = np.arange(frames, dtype=np.int64)[:, None] * interval
+    return (start + np.arange(beats, dtype=np.int64) * interval // beats).reshape(-1)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Estimated cycles: between frames, from first pixel in to last score out, and the block that sets the pace."""
+
+    interval: int
+    latency: int
+    bottleneck: str
+
+
+def timing(graph: Graph) -> Timing:
+    """The estimate that reports show beside the simulated figures.
+
+    The interval is the pace of the slowest block, or of the whole where rows and bursts make that slower. Latency is that of a
+    frame that meets an empty network.
+    """
+    slowest = max(graph.nodes, key=lambda node: node.op.interval)
+    alone = schedule(graph, None, frames=1)
+    steady = schedule(graph, slowest.op.interval)
+    last = [ref.node for ref in graph.outputs]
+    interval = max(slowest.op.interval, *(steady.interval(name) for name in last))
+    latency = max(int(alone.emitted[name][-1]) for name in last) + 1
+    return Timing(interval, latency, slowest.name)
+
+
+def dependence(graph: Graph, frames: int = 2) -> dict[str, np.ndarray]:
+    """For every node: for each output beat of `frames` frames the greatest input beat (counted per source) it depends on.
+
+    Where a network has several inputs, their beats are compared by the share of the frame that they stand for.
+    """
+    depends: dict[str, np.ndarray] = {}
+    scale = max((node.op.beats_out for node in graph.nodes if isinstance(node.op, Source)), default=1)
+    for node in graph.nodes:
+        if isinstance(node.op, Source):
+            beats = node.op.beats_out
+            depends[node.name] = (np.arange(frames * beats, dtype=np.int64) + 1) * scale // beats - 1
+        else:
+            parts = [depends[ref.node][needed(node.op, port, frames)] for port, ref in enumerate(node.inputs)]
+            depends[node.name] = np.maximum.reduce(parts)
+    return depends
+
+
+def needed(block, port: int, frames: int) -> np.ndarray:
+    """Block.needs over several frames back to back."""
+    start = np.arange(frames, dtype=np.int64)[:, None] * block.beats_in(port)
+    return (start + block.needs(port)).reshape(-1)
