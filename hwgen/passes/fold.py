@@ -48,10 +48,14 @@ class Infeasible(Exception):
 class Folder:
     """Folds one graph for one budget, again and again for different intervals."""
 
-    def __init__(self, graph: Graph, budget: Resources):
+    def __init__(self, graph: Graph, budget: Resources, known: list[Unit] | None = None):
         self.graph, self.budget = graph, budget
-        self.units: list[Unit] = units(graph)
+        self.units: list[Unit] = units(graph) if known is None else known
         self._limits = np.array([getattr(budget, kind) for kind in KINDS], dtype=float)
+
+    def within(self, budget: Resources) -> Folder:
+        """The same foldings under another budget."""
+        return Folder(self.graph, budget, self.units)
 
     def intervals(self) -> list[int]:
         """Every interval at which some block could take another shape, shortest first; only those that all units reach."""
@@ -89,21 +93,6 @@ class Folder:
         )
         graph = _route(self.graph, chosen, interval, weigh)
         return Plan(graph, interval, sum((node.op.cost() for node in graph.nodes), Resources()))
-
-
-def fold(graph: Graph, budget: Resources, interval: int | None = None, fits: Callable[[Graph], bool] | None = None) -> Graph:
-    """The graph folded to `interval` cycles a frame or, where that is None, to the shortest interval that fits the budget.
-
-    Raises DoesNotFit with the resource that is short and by how much, or the block that can't be that fast.
-    """
-    folder = Folder(graph, budget)
-    if interval is not None:
-        try:
-            plan = folder.plan(interval)
-        except Infeasible as error:
-            raise DoesNotFit(f"an interval of {interval} cycles is out of reach: {error}; ask for at least that") from None
-        return plan.graph
-    return fastest(folder).graph
 
 
 def fastest(folder: Folder) -> Plan:

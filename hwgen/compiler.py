@@ -1,0 +1,113 @@
+"""The whole way from a model to a netlist: each stage takes a graph and returns a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from hwgen.boards import Board
+from hwgen.errors import DoesNotFit
+from hwgen.graph import Graph
+from hwgen.layers.block import Resources
+from hwgen.passes.buffer import buffer
+from hwgen.passes.emit import Emitted, emit
+from hwgen.passes.fold import Folder, Infeasible, fastest
+from hwgen.passes.fork import fork
+from hwgen.passes.lower import lower
+from hwgen.passes.schedule import Timing, timing
+from hwgen.quantize import quantize
+from hwgen.read import read
+
+Progress = Callable[[str], None]  # called with the name of each stage as it starts
+
+ROUNDS = 6  # how often folding is repeated with what the FIFOs or the rows' ends turned out to cost
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """Every stage's result. `integer` is the integer model, `hardware` the graph of folded blocks with FIFOs."""
+
+    integer: Graph
+    hardware: Graph
+    timing: Timing
+    cost: Resources
+    emitted: Emitted
+
+
+def run(
+    model,
+    board: Board,
+    *,
+    input_type: str | None = None,
+    interval: int | None = None,
+    dump_ir: Path | None = None,
+    progress: Progress = lambda stage: None,
+) -> Compiled:
+    """read → quantize → lower → fold → fork → buffer → emit.
+
+    model: path or Keras model. interval: cycles a frame to reach, or None for the fewest that fit the board.
+    dump_ir: folder that gets the graph after each pass as text. Raises HwgenError.
+    """
+
+    def stage(name: str, graph: Graph) -> Graph:
+        if dump_ir is not None:
+            number = len(list(dump_ir.glob("*.txt")))
+            (dump_ir / f"{number}-{name}.txt").write_text(graph.dump(), encoding="utf-8")
+        return graph
+
+    if dump_ir is not None:
+        dump_ir.mkdir(parents=True, exist_ok=True)
+        for old in dump_ir.glob("[0-9]-*.txt"):
+            old.unlink()
+    progress("reading the model")
+    network = read(model)
+    progress("quantizing")
+    integer = stage("quantize", quantize(network, input_type))
+    progress("lowering to blocks")
+    lowered = stage("lower", lower(integer))
+    progress("folding")
+    folded = stage("fold", sized(lowered, board, interval))
+    forked = stage("fork", fork(folded))
+    progress("sizing FIFOs")
+    hardware = stage("buffer", buffer(forked))
+    progress("writing Verilog")
+    return Compiled(integer, hardware, timing(hardware), cost(hardware), emit(hardware))
+
+
+def cost(graph: Graph) -> Resources:
+    """The estimated resources of all blocks."""
+    return sum((node.op.cost() for node in graph.nodes), Resources())
+
+
+def sized(graph: Graph, board: Board, interval: int | None) -> Graph:
+    """fold, repeated until the FIFOs are paid for too and the schedule keeps the interval that was asked for."""
+    folder = Folder(graph, board.budget)
+    if interval is None:
+        return _fitting(folder, board)
+    target = interval
+    for _ in range(ROUNDS):
+        try:
+            plan = folder.plan(target)
+        except Infeasible as error:
+            raise DoesNotFit(f"{interval} cycles a frame are out of reach: {error}; ask for a longer interval") from None
+        reached = timing(fork(plan.graph)).interval
+        if reached <= interval:
+            return plan.graph
+        target = min(target - 1, target * interval // reached)
+    raise DoesNotFit(f"{interval} cycles a frame are out of reach: {reached} were reached; ask for a longer interval")
+
+
+def _fitting(folder: Folder, board: Board) -> Graph:
+    """The fastest folding whose FIFOs fit as well: what they cost is taken from the budget of the next try."""
+    for _ in range(ROUNDS):
+        plan = fastest(folder)
+        total = cost(buffer(fork(plan.graph)))
+        over = {f.name: getattr(total, f.name) - getattr(board.budget, f.name) for f in fields(total)}
+        over = {kind: excess for kind, excess in over.items() if excess > 0}
+        if not over:
+            return plan.graph
+        tighter = {kind: max(0.0, getattr(folder.budget, kind) - 1.1 * excess) for kind, excess in over.items()}
+        folder = folder.within(replace(folder.budget, **tighter))
+    kind = max(over, key=over.get)
+    raise DoesNotFit(f"the network is too large for the board: with its FIFOs it takes {over[kind]:.0f} {kind} too many")
