@@ -1,0 +1,83 @@
+"""The command line. Only the standard library is imported until there is work to do, so that --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from hwgen import __version__
+
+EXIT_CODES = """\
+exit codes:
+  0  done; where frames were simulated, every value was equal
+  1  hardware and integer model differ (the first difference is named)
+  2  something in the model, the frames, the options or the output folder is wrong
+  3  the network does not fit the board, or can't reach the rate that was asked for
+  4  a tool is missing (the message says how to get it)
+  5  a tool failed (the message says where its log is)
+  130  interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="hwgen",
+        description="Compiles a QKeras model to bit-exact streaming FPGA hardware.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("model", nargs="?", help="model file: .h5 (Keras 2 or 3) or .keras")
+    p.add_argument("--board", default="zybo", help="board to fold for (default: zybo; see --list-boards)")
+    p.add_argument("--list-boards", action="store_true", help="print the boards with their resources, and stop")
+    p.add_argument("-o", "--output", metavar="DIR", help="output folder (default: build/<model name>)")
+    p.add_argument(
+        "--input-type",
+        metavar="TYPE",
+        help="type of the input where the model doesn't say it: 'ufixed<8,0>' or 'fixed<8,1>' (total bits, integer bits with the sign)",
+    )
+    rate = p.add_argument_group("folding", "by default the highest rate that the estimate says fits the board")
+    rate.add_argument("--fps", type=float, metavar="N", help="frames a second to reach")
+    rate.add_argument("--interval", type=int, metavar="CYCLES", help="cycles a frame to reach")
+    rate.add_argument("--clock", type=float, metavar="MHZ", help="clock to report for (default: the board's)")
+    prove = p.add_argument_group("proving and measuring")
+    prove.add_argument(
+        "--simulate", metavar="FRAMES", help="simulate the Verilog on these frames (.npy; or .npz with x and optionally y, expected)"
+    )
+    prove.add_argument("--frames", type=int, metavar="N", help="simulate only the first N frames")
+    prove.add_argument("--layer", metavar="NAME", help="simulate this layer alone, on what the integer model feeds it")
+    prove.add_argument("--simulator", choices=("auto", "verilator", "icarus"), default="auto", help="default: Verilator where a C++ compiler is")
+    prove.add_argument("--waves", action="store_true", help="keep waveforms of the simulation")
+    prove.add_argument("--synthesize", action="store_true", help="measure resources with Yosys")
+    p.add_argument("--dump-ir", metavar="DIR", help="write the graph after each pass as text")
+    p.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    p.add_argument("--version", action="version", version=f"hwgen {__version__}")
+    return p
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    p = parser()
+    options = p.parse_args(arguments)
+    from hwgen.errors import HwgenError
+
+    try:
+        if options.list_boards:
+            from hwgen.cli import list_boards
+
+            return list_boards()
+        if options.model is None:
+            p.error("a model file is needed (or --list-boards)")
+        from hwgen.cli import run
+
+        return run(options, Path(options.model))
+    except HwgenError as error:
+        print(f"hwgen: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("hwgen: interrupted; nothing was written", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""hwgen from Python: compile a model, then evaluate, simulate, synthesize, report, write.
+
+    import hwgen
+    design = hwgen.compile("model.h5", board="zybo")
+    scores = design.evaluate(frames)          # the integer model
+    result = design.simulate(frames)          # the Verilog, every stream compared; raises DifferenceError
+    design.write("build/model")
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from hwgen import boards, compiler, report
+from hwgen.errors import DifferenceError, OptionError
+from hwgen.frames import Frames
+from hwgen.graph import evaluate
+from hwgen.output import OutputFolder
+from hwgen.quantize import frames_to_raw, raw_to_real
+
+Progress = Callable[..., None]
+
+
+def compile(
+    model,
+    board: str = "zybo",
+    *,
+    input_type: str | None = None,
+    fps: float | None = None,
+    interval: int | None = None,
+    clock_mhz: float | None = None,
+    dump_ir: str | Path | None = None,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Design:
+    """Compiles a QKeras model for a board.
+
+    model:      path of a .h5 or .keras file, or a Keras model in memory.
+    board:      a name in `hwgen.boards.BOARDS`.
+    input_type: 'ufixed<8,0>' or 'fixed<8,1>' (total bits, integer bits with the sign), where the model doesn't say it.
+    fps, interval: the rate to reach, as frames a second at the clock or as cycles a frame; by default the highest that
+                fits the board by the estimate.
+    clock_mhz:  the clock to report for; the board's own by default.
+    Raises a subclass of `hwgen.errors.HwgenError`.
+    """
+    target = boards.find(board)
+    clock = target.clock_mhz if clock_mhz is None else float(clock_mhz)
+    if not 0 < clock < 10_000:
+        raise OptionError(f"clock must be between 0 and 10000 MHz, not {clock:g}")
+    if fps is not None:
+        if interval is not None:
+            raise OptionError("give --fps or --interval, not both")
+        if not fps > 0:
+            raise OptionError(f"frames per second must be positive, not {fps:g}")
+        interval = int(clock * 1e6 / fps)
+    if interval is not None and interval < 1:
+        raise OptionError(f"interval must be at least 1 cycle, not {interval}")
+    compiled = compiler.run(
+        model,
+        target,
+        input_type=input_type,
+        interval=interval,
+        dump_ir=None if dump_ir is None else Path(dump_ir),
+        progress=progress,
+    )
+    name = Path(model).stem if isinstance(model, (str, Path)) else compiled.integer.name
+    return Design(name, target, clock, compiled)
+
+
+class Design:
+    """A compiled network. `compiled` holds the graphs of `hwgen.compiler`; the rest is computed on demand."""
+
+    def __init__(self, name: str, board: boards.Board, clock_mhz: float, compiled: compiler.Compiled):
+        self.name, self.board, self.clock_mhz, self.compiled = name, board, clock_mhz, compiled
+        self.simulated = None
+        self.synthesized = None
+        self.accuracy: dict | None = None
+        self._kept: dict[str, Path] = {}
+        self._scratch = tempfile.TemporaryDirectory(prefix="hwgen-")
+
+    # --- the integer model --------------------------------------------------------------------------------------
+
+    def evaluate(self, frames) -> np.ndarray | list[np.ndarray]:
+        """The outputs before any softmax, as `model.predict` would give them; a list where there are several.
+
+        frames: real values, (n, ...) as the model takes them. Raises FrameError.
+        """
+        graph = self.compiled.integer
+        values = evaluate(graph, self.raw(frames))
+        outputs = [self._real(graph, ref, values[ref.node]) for ref in graph.outputs]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def raw(self, frames) -> dict[str, np.ndarray]:
+        """Frames as raw integers, by input node; a dict of name -> frames where the model has several inputs."""
+        graph = self.compiled.integer
+        if isinstance(frames, Frames):
+            frames = frames.x
+        if not isinstance(frames, dict):
+            frames = dict.fromkeys(graph.inputs[:1], frames)
+        return {name: frames_to_raw(graph, frames.get(name), name) for name in graph.inputs}
+
+    def _real(self, graph, ref, raw: np.ndarray) -> np.ndarray:
+        type_ = graph[ref.node].type
+        return raw_to_real(type_, raw).reshape(-1, *graph.frame_shape.get(ref.node, type_.shape))
+
+    # --- the hardware -------------------------------------------------------------------------------------------
+
+    @property
+    def verilog(self) -> str:
+        return self.compiled.emitted.text
+
+    def simulate(
+        self,
+        frames,
+        *,
+        layer: str | None = None,
+        simulator: str = "auto",
+        stalls: float = 0.0,
+        seed: int = 0,
+        waves: bool = False,
+        progress: Progress | None = None,
+    ):
+        """Runs the Verilog under cocotb, frame behind frame, and compares every block's stream with the integer model.
+
+        frames: real values (n, ...), n >= 2 for a steady interval, or `hwgen.frames.Frames` with labels and expected outputs.
+        layer: simulate this Keras layer alone, on what the integer model feeds it. Returns a SimResult, whose
+        `outputs` are real-valued. Raises DifferenceError that names the first difference, FrameError, ToolMissing.
+        """
+        from hwgen import verification
+
+        graph = self.compiled.hardware
+        raw = self.raw(frames)
+        values = evaluate(graph, raw)
+        if layer is not None:
+            graph, raw = verification.layer_alone(graph, layer, values)
+            values = evaluate(graph, raw)
+        workdir = Path(tempfile.mkdtemp(dir=self._scratch.name))
+        emitted = self.compiled.emitted if layer is None else None
+        result = verification.simulate(
+            graph, raw, values, workdir, emitted, simulator=simulator, stalls=stalls, seed=seed, waves=waves, progress=progress
+        )
+        result.outputs = [self._real_output(graph, ref, array) for ref, array in zip(graph.outputs, result.outputs)]
+        self._kept["sim"] = workdir
+        if layer is None:
+            self.simulated = result
+            if isinstance(frames, Frames):
+                self.accuracy = self._score(frames, result)
+        if result.mismatches:
+            raise DifferenceError(verification.describe(result.mismatches[0], len(result.mismatches)))
+        return result
+
+    def _real_output(self, graph, ref, raw):
+        type_ = graph[ref.node].type
+        shapes = self.compiled.integer
+        if len(graph.outputs) == len(shapes.outputs):
+            for own, source in zip(graph.outputs, shapes.outputs):
+                if own == ref and shapes[source.node].type.shape == type_.shape:
+                    return raw_to_real(type_, raw).reshape(-1, *shapes.frame_shape.get(source.node, type_.shape))
+        return raw_to_real(type_, raw)
+
+    def _score(self, frames: Frames, result) -> dict | None:
+        """Accuracy in hardware beside that of the model itself, where labels or its own outputs came with the frames."""
+        if frames.y is None and frames.expected is None:
+            return None
+        scores = result.outputs[0].reshape(len(frames.x), -1)
+        score: dict = {"frames": len(frames.x)}
+        if frames.y is not None:
+            labels = np.asarray(frames.y).reshape(-1)
+            score["hardware"] = float((scores.argmax(axis=1) == labels).mean())
+        if frames.expected is not None:
+            expected = np.asarray(frames.expected, dtype=np.float64).reshape(len(frames.x), -1)
+            if expected.shape != scores.shape:
+                raise OptionError(f"'expected' has {expected.shape[1]} values a frame, the network gives {scores.shape[1]}")
+            if frames.y is not None:
+                score["QKeras"] = float((expected.argmax(axis=1) == labels).mean())
+            score["outputs equal"] = int((scores == expected).all(axis=1).sum())
+        return score
+
+    def synthesize(self, *, progress: Progress | None = None):
+        """Runs Yosys on the Verilog. Returns a SynthResult with measured resources, whole and by block."""
+        from hwgen import synth
+
+        workdir = Path(tempfile.mkdtemp(dir=self._scratch.name))
+        source = workdir / f"{self.compiled.emitted.top}.v"
+        source.write_text(self.verilog, encoding="utf-8")
+        self.synthesized = synth.synthesize(
+            [source], self.compiled.emitted.top, workdir, family=self.board.family, progress=progress
+        )
+        self._kept["synth"] = workdir
+        return self.synthesized
+
+    # --- what comes out -----------------------------------------------------------------------------------------
+
+    def report(self) -> dict:
+        """Everything that is known so far, as in report.json."""
+        return report.build(self)
+
+    def write(self, folder: str | Path) -> Path:
+        """Writes rtl/, sim/, synth/ and report.json; the folder appears whole or not at all. Raises OutputError."""
+        with OutputFolder(Path(folder)) as output:
+            (output.path / "rtl").mkdir()
+            (output.path / "rtl" / f"{self.compiled.emitted.top}.v").write_text(self.verilog, encoding="utf-8")
+            (output.path / "report.json").write_text(json.dumps(self.report(), indent=2) + "\n", encoding="utf-8")
+            (output.path / "graph.txt").write_text(self.compiled.hardware.dump(), encoding="utf-8")
+            for name, workdir in self._kept.items():
+                self._keep(workdir, output.path / name)
+            (output.path / "sim").mkdir(exist_ok=True)
+            if self.simulated is not None:
+                for k, array in enumerate(self.simulated.outputs):
+                    np.save(output.path / "sim" / f"outputs{k or ''}.npy", array)
+            return output.commit()
+
+    @staticmethod
+    def _keep(workdir: Path, target: Path) -> None:
+        """The readable files of a tool's working folder; not what it compiled."""
+        target.mkdir()
+        for file in sorted(workdir.iterdir()):
+            if file.is_file() and file.suffix in {".v", ".vlt", ".log", ".json", ".vcd", ".fst", ".py"}:
+                shutil.copyfile(file, target / file.name)

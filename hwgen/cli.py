@@ -1,0 +1,86 @@
+"""What the command line does, with progress to look at."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hwgen import api, boards, report
+from hwgen.errors import DifferenceError, OptionError
+from hwgen.frames import load
+from hwgen.output import check_ours
+
+
+def list_boards() -> int:
+    table = Table(title="boards", title_justify="left")
+    for heading in ("name", "board", "part", "LUT", "FF", "BRAM36", "DSP", "clock"):
+        table.add_column(heading)
+    for board in boards.BOARDS.values():
+        r = board.resources
+        numbers = (f"{r.lut:,.0f}", f"{r.ff:,.0f}", f"{r.bram36:g}", f"{r.dsp:g}", f"{board.clock_mhz:g} MHz")
+        table.add_row(board.name, board.title, board.part, *numbers)
+    Console().print(table)
+    return 0
+
+
+@contextmanager
+def stages(quiet: bool):
+    """Gives a function that shows a stage's name and, where it is known, how far it is (0 to 1)."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def show(stage: str, fraction: float | None = None) -> None:
+            progress.update(task, description=stage, total=None if fraction is None else 1.0, completed=fraction or 0)
+
+        yield show
+
+
+def run(options: argparse.Namespace, model: Path) -> int:
+    """Compiles, and simulates and synthesizes where asked. Returns the exit code; raises HwgenError."""
+    console = Console(quiet=options.quiet, soft_wrap=False)
+    target = Path(options.output) if options.output else Path("build") / model.stem
+    check_ours(target)
+    if options.layer and not options.simulate:
+        raise OptionError("--layer needs frames to simulate on: add --simulate FRAMES")
+    if options.frames is not None and options.frames < 1:
+        raise OptionError(f"--frames must be at least 1, not {options.frames}")
+    frames = load(options.simulate).first(options.frames) if options.simulate else None
+    difference: DifferenceError | None = None
+    with stages(options.quiet) as show:
+        design = api.compile(
+            model,
+            options.board,
+            input_type=options.input_type,
+            fps=options.fps,
+            interval=options.interval,
+            clock_mhz=options.clock,
+            dump_ir=options.dump_ir,
+            progress=show,
+        )
+        if frames is not None:
+            try:
+                result = design.simulate(
+                    frames, layer=options.layer, simulator=options.simulator, waves=options.waves, progress=show
+                )
+            except DifferenceError as error:
+                difference = error
+        if options.synthesize:
+            design.synthesize(progress=show)
+        show("writing the output folder")
+        written = design.write(target)
+    found = design.report()
+    console.print(report.table(found))
+    for line in report.summary(found):
+        console.print(line, highlight=False)
+    if difference is not None:
+        raise difference
+    if options.layer:
+        console.print(f"layer {options.layer} alone: {result.frames} frames, {result.values:,} values equal", highlight=False)
+    console.print(f"written to {written}", highlight=False)
+    return 0

@@ -1,0 +1,185 @@
+"""What a run found out, as one dictionary (report.json) and as a table for the terminal.
+
+An estimate stands beside the measured value wherever there is one, and is never shown in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from hwgen import __version__
+from hwgen.graph import Graph, Node
+from hwgen.layers.block import Resources
+from hwgen.layers.depthwise import DepthwiseNeuron
+from hwgen.layers.neuron import Neuron
+from hwgen.layers.window import Window
+
+KINDS = ("lut", "lutram", "ff", "bram36", "dsp")
+
+
+def by_layer(graph: Graph) -> dict[str, list[Node]]:
+    """Keras layer -> the blocks that it became, in order."""
+    layers: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        layers.setdefault(node.layer, []).append(node)
+    return layers
+
+
+def folding(node: Node) -> str:
+    """How a block is folded, in a few words."""
+    op = node.op
+    if isinstance(op, Neuron):
+        return f"{op.taps.parallel} in × {op.neurons} neurons"
+    if isinstance(op, DepthwiseNeuron):
+        return f"{op.taps.parallel} taps"
+    if isinstance(op, Window):
+        return f"{op.taps.rows}×{op.taps.columns}×{op.taps.lanes} window"
+    return f"{op.lanes_out} lanes"
+
+
+def resources(cost: Resources) -> dict[str, float]:
+    """The reported resources: whole LUTs and flip-flops, block RAM in halves."""
+    values = asdict(cost)
+    return {kind: round(values[kind] * 2) / 2 if kind == "bram36" else round(values[kind]) for kind in KINDS}
+
+
+def total(nodes: list[Node]) -> Resources:
+    return sum((node.op.cost() for node in nodes), Resources())
+
+
+def build(design) -> dict:
+    """report.json of a design. Keys that need a simulation or a synthesis are there once it was run."""
+    compiled, board = design.compiled, design.board
+    timing = compiled.timing
+    budget = resources(board.resources)
+    estimated = resources(compiled.cost)
+    report = {
+        "hwgen": __version__,
+        "model": design.name,
+        "board": board.name,
+        "part": board.part,
+        "clock_mhz": design.clock_mhz,
+        "interval_cycles": {"estimated": timing.interval},
+        "latency_cycles": {"estimated": timing.latency},
+        "frames_per_second": {"estimated": round(design.clock_mhz * 1e6 / timing.interval, 1)},
+        "bottleneck": timing.bottleneck,
+        "fits": all(estimated[kind] <= budget[kind] for kind in KINDS),
+        "resources": {"board": budget, "estimated": estimated},
+        "layers": [_layer(name, nodes) for name, nodes in by_layer(compiled.hardware).items()],
+        "fifos": [
+            {"name": node.name, "depth": node.op.depth}
+            for node in compiled.hardware.nodes
+            if type(node.op).__name__ == "Fifo"
+        ],
+    }
+    if design.synthesized is not None:
+        _add_synthesis(report, design)
+    if design.simulated is not None:
+        _add_simulation(report, design)
+    return report
+
+
+def _layer(name: str, nodes: list[Node]) -> dict:
+    last = nodes[-1]
+    slowest = max(nodes, key=lambda node: node.op.interval)
+    return {
+        "name": name,
+        "shape": list(last.type.shape),
+        "input_type": _type(nodes[0].op.inputs[0]),
+        "output_type": _type(last.type),
+        "folding": ", ".join(folding(n) for n in nodes if isinstance(n.op, (Neuron, DepthwiseNeuron, Window)))
+        or folding(last),
+        "interval_cycles": {"estimated": slowest.op.interval},
+        "resources": {"estimated": resources(total(nodes))},
+        "blocks": [{"name": n.name, "block": n.op.describe(), "folding": folding(n)} for n in nodes],
+    }
+
+
+def _type(type_) -> str:
+    """As in `--input-type`: fixed<total, integer bits with the sign>."""
+    over = f"/{type_.divisor}" if type_.divisor != 1 else ""
+    return f"{'' if type_.signed else 'u'}fixed<{type_.width},{type_.width - type_.frac}>{over}"
+
+
+def _add_synthesis(report: dict, design) -> None:
+    result = design.synthesized
+    report["resources"]["synthesized"] = resources(result.total)
+    report["fits"] = all(report["resources"]["synthesized"][k] <= report["resources"]["board"][k] for k in KINDS)
+    instances = design.compiled.emitted.instances
+    for entry in report["layers"]:
+        found = [result.blocks.get(instances[block["name"]], Resources()) for block in entry["blocks"]]
+        entry["resources"]["synthesized"] = resources(sum(found, Resources()))
+
+
+def _add_simulation(report: dict, design) -> None:
+    run = design.simulated
+    report["simulator"] = run.simulator
+    if run.interval_cycles is not None:
+        report["interval_cycles"]["simulated"] = run.interval_cycles
+        report["frames_per_second"]["simulated"] = round(design.clock_mhz * 1e6 / run.interval_cycles, 1)
+    report["latency_cycles"]["simulated"] = run.latency_cycles
+    report["exact"] = {"frames": run.frames, "values": run.values, "mismatches": len(run.mismatches)}
+    for fifo in report["fifos"]:
+        fifo["highest"] = run.fills.get(fifo["name"])
+    if design.accuracy is not None:
+        report["accuracy"] = design.accuracy
+
+
+def table(report: dict):
+    """A rich table: one row a layer, the sums, and the board's share."""
+    from rich.table import Table
+
+    measured = "synthesized" in report["resources"]
+    result = Table(title=f"{report['model']} on {report['board']} ({report['part']})", title_justify="left")
+    for heading in ("layer", "output", "type", "folding"):
+        result.add_column(heading, overflow="fold")
+    for heading in ("cycles", "LUT", "FF", "BRAM", "DSP"):
+        result.add_column(heading, justify="right")
+
+    def numbers(entry: dict) -> list[str]:
+        cells = []
+        for kind in ("lut", "ff", "bram36", "dsp"):
+            text = f"{entry['estimated'][kind]:g}"
+            cells.append(f"{entry['synthesized'][kind]:g} ({text})" if measured else text)
+        return cells
+
+    for layer in report["layers"]:
+        shape = "×".join(map(str, layer["shape"]))
+        row = [layer["name"], shape, layer["output_type"], layer["folding"]]
+        result.add_row(*row, str(layer["interval_cycles"]["estimated"]), *numbers(layer["resources"]))
+    result.add_section()
+    result.add_row("all", "", "", "synthesized (estimated)" if measured else "estimated", "", *numbers(report["resources"]))
+    used = report["resources"]["synthesized" if measured else "estimated"]
+    board = report["resources"]["board"]
+    shares = [f"{100 * used[kind] / board[kind]:.0f} %" for kind in ("lut", "ff", "bram36", "dsp")]
+    result.add_row("share of the board", "", "", "", "", *shares)
+    return result
+
+
+def summary(report: dict) -> list[str]:
+    """The lines under the table: rate, latency, exactness, accuracy."""
+    lines = []
+    for key, name in (("interval_cycles", "interval"), ("latency_cycles", "latency")):
+        values = report[key]
+        seconds = {kind: cycles / report["clock_mhz"] for kind, cycles in values.items()}
+        parts = [f"{values[kind]:,} cycles {kind}" for kind in ("simulated", "estimated") if kind in values]
+        text = f"{name}: " + ", ".join(parts)
+        best = seconds.get("simulated", seconds["estimated"])
+        if name == "interval":
+            text += f" = {1e6 / best:,.0f} frames/s at {report['clock_mhz']:g} MHz (slowest block: {report['bottleneck']})"
+        else:
+            text += f" = {best:,.1f} µs"
+        lines.append(text)
+    if "exact" in report:
+        exact = report["exact"]
+        lines.append(
+            f"exact: {exact['frames']} frames, {exact['values']:,} values compared on every stream, {exact['mismatches']} mismatches"
+            f" ({report['simulator']})"
+        )
+    if "accuracy" in report:
+        accuracy = report["accuracy"]
+        parts = [f"{name} {100 * value:.1f} %" for name, value in accuracy.items() if isinstance(value, float)]
+        lines.append(f"accuracy: {', '.join(parts)} on {accuracy['frames']} labelled frames")
+        if "outputs equal" in accuracy:
+            lines.append(f"outputs equal to the model's own: {accuracy['outputs equal']} of {accuracy['frames']} frames")
+    return lines
