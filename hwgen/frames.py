@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,21 +29,19 @@ def load(path: str | Path) -> Frames:
     """Reads .npy, or .npz with `x` and optionally `y` and `expected`. FrameError says what is wrong with the file."""
     path = Path(path)
     try:
-        stored = np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                return Frames(stored)
+            if "x" not in stored:
+                names = ", ".join(stored.files) or "nothing"
+                raise FrameError(f"{path} holds {names}; frames must be in it under the name 'x'")
+            arrays = {name: stored[name] for name in ("x", "y", "expected") if name in stored}
     except FileNotFoundError:
         raise FrameError(f"no such file: {path}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0]
-        raise FrameError(f"{path} is not a numpy .npy or .npz file of plain numbers ({reason})") from None
-    if isinstance(stored, np.ndarray):
-        return Frames(stored)
-    with stored:
-        if "x" not in stored:
-            raise FrameError(f"{path} holds {', '.join(stored.files) or 'nothing'}; frames must be in it under the name 'x'")
-        try:
-            arrays = {name: stored[name] for name in ("x", "y", "expected") if name in stored}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise FrameError(f"{path} is damaged ({str(error).splitlines()[0]})") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FrameError(f"{path} is not a whole numpy .npy or .npz file of plain numbers ({reason})") from None
     count = len(arrays["x"]) if arrays["x"].ndim else 0
     for name, array in arrays.items():
         if array.ndim == 0 or len(array) != count:
