@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen import boards, compiler, report
+from hwgen import boards, compiler, html, report
 from hwgen.errors import DifferenceError, OptionError
 from hwgen.frames import Frames
 from hwgen.graph import evaluate
@@ -201,11 +201,13 @@ class Design:
         return report.build(self)
 
     def write(self, folder: str | Path) -> Path:
-        """Writes rtl/, sim/, synth/ and report.json; the folder appears whole or not at all. Raises OutputError."""
+        """Writes rtl/, sim/, synth/, report.json and report.html; the folder appears whole or not at all. Raises OutputError."""
         with OutputFolder(Path(folder)) as output:
             (output.path / "rtl").mkdir()
             (output.path / "rtl" / f"{self.compiled.emitted.top}.v").write_text(self.verilog, encoding="utf-8")
-            (output.path / "report.json").write_text(json.dumps(self.report(), indent=2) + "\n", encoding="utf-8")
+            found = self.report()
+            (output.path / "report.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+            (output.path / "report.html").write_text(html.page(found), encoding="utf-8")
             (output.path / "graph.txt").write_text(self.compiled.hardware.dump(), encoding="utf-8")
             for name, workdir in self._kept.items():
                 self._keep(workdir, output.path / name)

@@ -1,0 +1,104 @@
+"""report.json as one HTML page to look at: no scripts, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+from html import escape
+
+KINDS = {"lut": "LUT", "lutram": "LUT as memory", "ff": "flip-flops", "bram36": "block RAM (36 Kb)", "dsp": "DSP"}
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1d2430; }
+h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.facts { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0; }
+.fact { background: #f2f4f8; border-radius: .5rem; padding: .6rem 1rem; } .fact b { display: block; font-size: 1.2rem; }
+table { border-collapse: collapse; width: 100%; } th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid #e3e6ec; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+.bar { background: #e3e6ec; border-radius: .2rem; height: .7rem; min-width: 8rem; } .bar i { display: block; height: 100%; border-radius: .2rem; background: #3b6fb6; }
+.bar i.full { background: #c0392b; } small { color: #5c6675; }
+"""
+
+
+def page(report: dict) -> str:
+    """The page as text. `report` is what `hwgen.report.build` gives."""
+    title = f"{report['model']} on {report['board']}"
+    parts = [_facts(report), _board(report), _layers(report)]
+    if report["fifos"]:
+        parts.append(_fifos(report))
+    body = "\n".join(parts)
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+    return f"{head}<h1>{escape(title)}</h1><small>{escape(report['part'])}, hwgen {report['hwgen']}</small>\n{body}</html>\n"
+
+
+def _best(values: dict) -> tuple[float, str]:
+    """(value, how it was had): measured before estimated."""
+    kind = next(kind for kind in ("simulated", "synthesized", "estimated") if kind in values)
+    return values[kind], kind
+
+
+def _facts(report: dict) -> str:
+    facts = []
+    for key, unit in (("frames_per_second", "frames/s"), ("interval_cycles", "cycles a frame"), ("latency_cycles", "cycles latency")):
+        value, kind = _best(report[key])
+        facts.append((f"{value:,.0f}", f"{unit}, {kind}"))
+    facts.append((f"{report['clock_mhz']:g} MHz", "clock"))
+    facts.append((report["bottleneck"], "slowest block"))
+    if "exact" in report:
+        exact = report["exact"]
+        facts.append((f"{exact['mismatches']} of {exact['values']:,}", f"values differ, {exact['frames']} frames simulated"))
+    for name, value in report.get("accuracy", {}).items():
+        if isinstance(value, float):
+            facts.append((f"{100 * value:.1f} %", f"accuracy, {name}"))
+    cells = "".join(f'<div class="fact"><b>{escape(value)}</b>{escape(text)}</div>' for value, text in facts)
+    return f'<div class="facts">{cells}</div>'
+
+
+def _bar(share: float) -> str:
+    full = ' class="full"' if share > 1 else ""
+    return f'<div class="bar"><i{full} style="width:{min(100, 100 * share):.1f}%"></i></div>'
+
+
+def _board(report: dict) -> str:
+    resources = report["resources"]
+    rows = []
+    for kind, name in KINDS.items():
+        estimated, available = resources["estimated"][kind], resources["board"][kind]
+        measured = resources.get("synthesized", {}).get(kind)
+        used = estimated if measured is None else measured
+        cells = f'<td class="n">{estimated:,g}<td class="n">{"" if measured is None else f"{measured:,g}"}<td class="n">{available:,g}'
+        rows.append(f"<tr><td>{name}{cells}<td>{_bar(used / available)}")
+    head = '<tr><th>resource<th class="n">estimated<th class="n">synthesized<th class="n">board<th>share'
+    return f"<h2>Resources</h2><table>{head}{''.join(rows)}</table>"
+
+
+def _layers(report: dict) -> str:
+    interval = _best(report["interval_cycles"])[0]
+    rows = []
+    for layer in report["layers"]:
+        cycles = layer["interval_cycles"]["estimated"]
+        cost, kind = layer["resources"].get("synthesized"), "synthesized"
+        if cost is None:
+            cost, kind = layer["resources"]["estimated"], "estimated"
+        numbers = "".join(f'<td class="n">{cost[k]:,g}' for k in ("lut", "ff", "bram36", "dsp"))
+        shape = "×".join(map(str, layer["shape"]))
+        blocks = "; ".join(f"{b['name']}: {b['block']}" for b in layer["blocks"])
+        rows.append(
+            f'<tr title="{escape(blocks)}"><td>{escape(layer["name"])}<td>{shape}<td>{escape(layer["output_type"])}'
+            f'<td>{escape(layer["folding"])}<td class="n">{cycles:,}<td>{_bar(cycles / interval)}{numbers}'
+        )
+    head = (
+        "<tr><th>layer<th>output<th>type<th>folding<th class=n>cycles a frame<th>busy"
+        f'<th class="n">LUT<th class="n">FF<th class="n">BRAM<th class="n">DSP</tr><caption><small>resources {kind}; '
+        "point at a row for its blocks</small></caption>"
+    )
+    return f"<h2>Layers</h2><table>{head}{''.join(rows)}</table>"
+
+
+def _fifos(report: dict) -> str:
+    rows = []
+    for fifo in report["fifos"]:
+        highest = fifo.get("highest")
+        share = "" if highest is None else _bar(highest / fifo["depth"])
+        seen = "" if highest is None else f"{highest}"
+        rows.append(f'<tr><td>{escape(fifo["name"])}<td class="n">{fifo["depth"]}<td class="n">{seen}<td>{share}')
+    head = '<tr><th>FIFO<th class="n">depth<th class="n">highest fill seen<th>'
+    return f"<h2>FIFOs</h2><table>{head}{''.join(rows)}</table>"
