@@ -1,0 +1,195 @@
+"""The three forms of exact activation functions: rounded lines, steps, and lines without rounding.
+
+A constant of a function is a Fraction with a power of two below: exact, and its grid is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor, isqrt, lcm
+
+import numpy as np
+
+from hwgen.numeric import common_exponent, round_half_even
+from hwgen.ops import Function
+from hwgen.tensor import TensorType
+
+_INT64 = 2**63 - 1
+
+
+def _widened(raw: np.ndarray, gain: int, offset: int, divisor: int = 1) -> np.ndarray:
+    """raw itself where (raw · gain + offset) / divisor can be computed in int64, else as Python integers."""
+    bound = max(abs(int(raw.min(initial=0))), abs(int(raw.max(initial=0))))
+    return raw if bound * gain + abs(offset) < 2**61 and divisor < 2**61 else raw.astype(object)
+
+
+def _ratio(value: Fraction, x: TensorType) -> tuple[int, int]:
+    """(a, b) with value · real(raw) = raw · a / b."""
+    scaled = value * x.step
+    return scaled.numerator, scaled.denominator
+
+
+def _on_grid(value: Fraction, frac: int) -> int:
+    scaled = value * Fraction(2) ** frac
+    assert scaled.denominator == 1, f"{value} is off the grid 2^-{frac}"
+    return scaled.numerator
+
+
+class _Pointwise(Function):
+    """A function whose result is known from its type's frac and its values at both ends."""
+
+    def result(self, x: TensorType) -> TensorType:
+        lo, hi = (int(v) for v in self._raw(np.array([x.lo, x.hi], dtype=object), x))
+        return TensorType(x.shape, lo, hi, self._frac(x), self._divisor(x))
+
+    def apply(self, raw: np.ndarray, x: TensorType) -> np.ndarray:
+        return self._raw(np.asarray(raw), x).astype(np.int64)
+
+    def _divisor(self, x: TensorType) -> int:
+        return 1
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """clip(step · round_half_even(gain · x + offset) + shift, lo, hi), with gain and step positive."""
+
+    gain: Fraction
+    step: Fraction
+    lo: Fraction
+    hi: Fraction
+    offset: Fraction = Fraction(0)
+    shift: Fraction = Fraction(0)
+
+    def constants(self) -> tuple[Fraction, ...]:
+        return self.step, self.lo, self.hi, self.shift
+
+    def raw(self, raw: np.ndarray, x: TensorType, frac: int) -> np.ndarray:
+        """Values of this part on the grid 2^-frac."""
+        a, b = _ratio(self.gain, x)
+        d = lcm(b, self.offset.denominator)
+        a, c = a * (d // b), int(self.offset * d)
+        index = round_half_even(_widened(raw, a, c, d) * a + c, d)
+        # The index is clipped first, to just outside lo..hi, so that its product can't overflow.
+        least, most = ((v - self.shift) // self.step for v in (self.lo, self.hi))
+        index = np.clip(index, least - 1, most + 2)
+        value = index * _on_grid(self.step, frac) + _on_grid(self.shift, frac)
+        return np.clip(value, _on_grid(self.lo, frac), _on_grid(self.hi, frac))
+
+
+@dataclass(frozen=True)
+class RoundedSum(_Pointwise):
+    """The sum of rounded lines: fixed-point quantizers (one line), a ReLU with a negative slope (two)."""
+
+    name: str
+    parts: tuple[Rounded, ...]
+
+    def _frac(self, x: TensorType) -> int:
+        return common_exponent(c for part in self.parts for c in part.constants())
+
+    def _raw(self, raw: np.ndarray, x: TensorType) -> np.ndarray:
+        return sum(part.raw(raw, x, self._frac(x)) for part in self.parts)
+
+    def as_shift(self, x: TensorType) -> tuple[int, int, int] | None:
+        line, frac = self.parts[0], self._frac(x)
+        if len(self.parts) > 1 or x.divisor != 1 or line.offset or line.shift or _on_grid(line.step, frac) != 1:
+            return None
+        if line.gain.numerator & (line.gain.numerator - 1) or line.gain.denominator & (line.gain.denominator - 1):
+            return None
+        shift = x.frac + line.gain.denominator.bit_length() - line.gain.numerator.bit_length()
+        return shift, _on_grid(line.lo, frac), _on_grid(line.hi, frac)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """x ≥ value, or x > value where strict. `root`: the value is sign(value)·√|value|, which must be irrational."""
+
+    value: Fraction
+    strict: bool = False
+    root: bool = False
+
+    def first(self, x: TensorType) -> int:
+        """The least raw value of type x that reaches the threshold."""
+        if not self.root:
+            scaled = self.value / x.step
+            return (
+                scaled.numerator // scaled.denominator + 1
+                if self.strict
+                else -(-scaled.numerator // scaled.denominator)
+            )
+        square = abs(self.value) / x.step**2
+        below = isqrt(floor(square))  # the greatest integer below √
+        return below + 1 if self.value > 0 else -below
+
+
+@dataclass(frozen=True)
+class Steps(_Pointwise):
+    """levels[k] where k thresholds are reached: binary, ternary and power-of-two quantizers.
+
+    Both lists ascend. Only levels that x can reach set the grid; raw values outside x.lo..x.hi give the nearest one.
+    """
+
+    name: str
+    thresholds: tuple[Threshold, ...]
+    levels: tuple[Fraction, ...]
+
+    def _reached(self, raw, x: TensorType) -> np.ndarray:
+        firsts = np.array([max(-_INT64, min(t.first(x), _INT64)) for t in self.thresholds], dtype=np.int64)
+        raw = np.clip(raw, max(x.lo, -_INT64), min(x.hi, _INT64 - 1)).astype(np.int64)
+        return np.searchsorted(firsts, raw, side="right")
+
+    def _reachable(self, x: TensorType) -> tuple[int, int]:
+        low, high = self._reached(np.array([x.lo, x.hi], dtype=object), x)
+        return int(low), int(high)
+
+    def _frac(self, x: TensorType) -> int:
+        low, high = self._reachable(x)
+        return common_exponent(self.levels[low : high + 1])
+
+    def _raw(self, raw: np.ndarray, x: TensorType) -> np.ndarray:
+        (low, high), frac = self._reachable(x), self._frac(x)
+        table = np.array([_on_grid(v, frac) for v in self.levels[low : high + 1]], dtype=object)
+        return table[self._reached(raw, x) - low]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Line(_Pointwise):
+    """clip(gain · x + offset, lo, hi) without rounding, on a grid as fine as needed: relu, linear, hard_tanh."""
+
+    name: str
+    gain: Fraction = Fraction(1)
+    offset: Fraction = Fraction(0)
+    lo: Fraction | None = None
+    hi: Fraction | None = None
+
+    def _frac(self, x: TensorType) -> int:
+        bounds = [v for v in (self.offset, self.lo, self.hi) if v]
+        return max([x.frac + common_exponent([self.gain]), *(common_exponent([v]) for v in bounds)])
+
+    def _divisor(self, x: TensorType) -> int:
+        return x.divisor
+
+    def _raw(self, raw: np.ndarray, x: TensorType) -> np.ndarray:
+        frac = self._frac(x)
+        gain, offset = _on_grid(self.gain, frac - x.frac), _on_grid(self.offset * x.divisor, frac)
+        value = _widened(raw, gain, offset) * gain + offset
+        for bound, limit in ((self.lo, np.maximum), (self.hi, np.minimum)):
+            if bound is not None:
+                value = limit(value, _on_grid(bound * x.divisor, frac))
+        return value
+
+    def as_shift(self, x: TensorType) -> tuple[int, int, int] | None:
+        if self.gain != 1 or self.offset or x.divisor != 1 or self._frac(x) != x.frac:
+            return None
+        lo = min(x.lo, 0) if self.lo is None else _on_grid(self.lo, x.frac)
+        hi = max(x.hi, 0) if self.hi is None else _on_grid(self.hi, x.frac)
+        return 0, lo, hi
+
+    def __str__(self) -> str:
+        return self.name
