@@ -41,8 +41,8 @@ def window_count(size: int, kernel: int, stride: int) -> int:
 
 def round_half_even(numerator: np.ndarray, denominator: int) -> np.ndarray:
     """numerator / denominator rounded to the nearest integer, halves to even, exactly; denominator > 0."""
-    quotient, rest = np.divmod(numerator, denominator)
-    twice = 2 * rest
+    quotient = numerator // denominator
+    twice = 2 * (numerator - quotient * denominator)
     return quotient + ((twice > denominator) | ((twice == denominator) & (quotient & 1 == 1)))
 
 

@@ -45,7 +45,7 @@ def _window_shape(shape, kernel, strides, padding):
     height = window_count(shape[0] + top + bottom, kernel[0], strides[0])
     width = window_count(shape[1] + left + right, kernel[1], strides[1])
     if height < 1 or width < 1:
-        raise ValueError(f"a {kernel[0]}×{kernel[1]} window does not fit into {shape[0]}×{shape[1]}")
+        raise ValueError(f"a {kernel[0]}×{kernel[1]} window does not fit into {shape[0]}×{shape[1]}; use a smaller one")
     return height, width
 
 
@@ -57,9 +57,12 @@ def checked(type: TensorType) -> TensorType:
 
 
 def sum_range(weights: np.ndarray, lo: int, hi: int) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest Σ w·x for x in lo..hi, for each column of weights (fan-in, neurons)."""
-    positive = np.where(weights > 0, weights, 0).sum(axis=0)
-    negative = np.where(weights < 0, weights, 0).sum(axis=0)
+    """Least and greatest Σ w·x for x in lo..hi, for each column of weights (fan-in, neurons).
+
+    Arrays of Python integers: they can't overflow before `checked` sees them.
+    """
+    positive = np.where(weights > 0, weights, 0).sum(axis=0).astype(object)
+    negative = np.where(weights < 0, weights, 0).sum(axis=0).astype(object)
     return positive * lo + negative * hi, positive * hi + negative * lo
 
 

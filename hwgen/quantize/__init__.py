@@ -1,0 +1,116 @@
+"""Quantize: a network of Keras layers becomes a graph of integer ops that computes the same, exactly.
+
+Floats stop here. Every layer has a reader, a function that looks at the layer's configuration and weights and adds
+the ops that compute it; `READERS` lists them all. A layer that isn't in the table is refused by name.
+
+The result is equal to QKeras's own wherever QKeras's float32 arithmetic is exact: on scales that are powers of two
+and sums below 2^24 steps. Elsewhere it is the same model in exact arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hwgen.errors import ModelError
+from hwgen.graph import Graph, Node, Ref, verify
+from hwgen.network import KerasLayer, Network
+from hwgen.ops import Input
+from hwgen.quantize import activations, convs, dense, linear, merges, norms, pools, shapes
+from hwgen.quantize.build import LayerBuilder, Value
+from hwgen.quantize.frames import frames_to_raw, raw_to_real
+from hwgen.quantize.inputs import input_type as _input_type
+
+__all__ = ["READERS", "frames_to_raw", "quantize", "raw_to_real"]
+
+READERS: dict[str, Callable[[LayerBuilder], Value]] = {
+    "Activation": activations.activation,
+    "QActivation": activations.activation,
+    "ReLU": activations.relu,
+    "LeakyReLU": activations.leaky_relu,
+    "Softmax": activations.softmax,
+    "QConv2D": convs.conv2d,
+    "QConv2DBatchnorm": convs.conv2d_batchnorm,
+    "QDepthwiseConv2D": convs.depthwise,
+    "QDepthwiseConv2DBatchnorm": convs.depthwise_batchnorm,
+    "QDense": dense.dense,
+    "QDenseBatchnorm": dense.dense_batchnorm,
+    "Conv2D": linear.refuse_float,
+    "DepthwiseConv2D": linear.refuse_float,
+    "Dense": linear.refuse_float,
+    "MaxPooling2D": pools.max_pooling,
+    "AveragePooling2D": pools.average_pooling,
+    "GlobalMaxPooling2D": pools.global_max_pooling,
+    "GlobalAveragePooling2D": pools.global_average_pooling,
+    "QAveragePooling2D": pools.q_average_pooling,
+    "QGlobalAveragePooling2D": pools.q_global_average_pooling,
+    "BatchNormalization": norms.batch_normalization,
+    "QBatchNormalization": norms.q_batch_normalization,
+    "Concatenate": merges.concatenate,
+    "Add": merges.add,
+    "Flatten": shapes.flatten,
+    "Reshape": shapes.reshape,
+    "ZeroPadding2D": shapes.zero_padding,
+    "Dropout": shapes.identity,
+    "SpatialDropout2D": shapes.identity,
+    "GaussianNoise": shapes.identity,
+    "GaussianDropout": shapes.identity,
+    "ActivityRegularization": shapes.identity,
+}
+
+_RECURRENT = ("LSTM", "GRU", "RNN", "Bidirectional", "TimeDistributed")
+
+
+def quantize(network: Network, input_type: str | None = None) -> Graph:
+    """The network as a graph of integer ops; each layer's result is the node of the layer's name.
+
+    input_type: 'ufixed<W,I>' or 'fixed<W,I>' for the frames; None takes the grid of the quantizer that the model
+                starts with.
+    Raises ModelError, which names the layer, for what can't be exact hardware, OptionError for a bad input_type.
+    """
+    values: dict[str, Value] = {}
+    nodes: list[Node] = []
+    for layer in network.layers:
+        if layer.class_name == "InputLayer":
+            type = _input_type(network, layer, input_type)
+            nodes.append(Node(layer.name, Input(type), (), type, layer.name))
+            values[layer.name] = Value(Ref(layer.name), type, tuple(int(n) for n in layer.config["shape"]))
+        else:
+            made, value = _read(layer, network.flavour, values)
+            nodes += made
+            values[layer.name] = value
+    inputs = tuple(name for name, _ in network.inputs)
+    outputs = [values[name] for name, _ in network.outputs]
+    graph = Graph(
+        name=network.name,
+        nodes=tuple(nodes),
+        inputs=inputs,
+        outputs=tuple(value.ref for value in outputs),
+        frame_shape={name: values[name].shape for name in inputs},
+        softmax=tuple(value.softmax for value in outputs if value.softmax),
+    )
+    return verify(graph)
+
+
+def _read(layer: KerasLayer, flavour: str, values: dict[str, Value]) -> tuple[list[Node], Value]:
+    """The nodes of one layer and its result."""
+    reader = READERS.get(layer.class_name)
+    if reader is None:
+        raise _unknown(layer)
+    for source, index in layer.inbound:
+        if index:
+            raise ModelError(f"reads output {index} of {source!r}", layer=layer.name, change="use one output a layer")
+        if values[source].softmax:
+            change = "end the model with the softmax, or use a quantized activation"
+            raise ModelError("a softmax inside the network isn't exact", layer=values[source].softmax, change=change)
+    build = LayerBuilder(layer, flavour, tuple(values[source] for source, _ in layer.inbound))
+    value = build.finish(reader(build))
+    return build.nodes, value
+
+
+def _unknown(layer: KerasLayer) -> ModelError:
+    if any(word in layer.class_name for word in _RECURRENT):
+        reason = f"{layer.class_name} layers can't become streaming hardware"
+        return ModelError(reason, layer=layer.name, change="use convolutions or dense layers in its place")
+    known = ", ".join(sorted(name for name in READERS if READERS[name] is not linear.refuse_float))
+    change = f"build the model of {known}"
+    return ModelError(f"layers of class {layer.class_name} aren't supported", layer=layer.name, change=change)

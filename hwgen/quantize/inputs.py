@@ -1,0 +1,85 @@
+"""The type of the network's input: what the user says, or the grid of the quantizer that the model starts with."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from hwgen.errors import ModelError, OptionError
+from hwgen.network import KerasLayer, Network
+from hwgen.ops import Function
+from hwgen.quantize.activations import name_of
+from hwgen.quantize.build import LayerBuilder, hardware_shape
+from hwgen.tensor import TensorType
+
+MAX_INPUT_BITS = 32
+EXAMPLE = "'ufixed<8,0>' for 8-bit values in [0, 1), 'fixed<8,1>' for values in [-1, 1)"
+# What may stand between the input and its quantizer without changing a value.
+_SAME_VALUES = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "Flatten", "Reshape")
+
+
+def parse_input_type(text: str, shape: tuple[int, int, int]) -> TensorType:
+    """'ufixed<W,I>' or 'fixed<W,I>': W bits in all, I of them before the point, the sign among them.
+
+    Raises OptionError for anything else.
+    """
+    match = re.fullmatch(r"\s*(u?)fixed\s*<\s*(\d+)\s*,\s*(-?\d+)\s*>\s*", text)
+    if not match:
+        raise OptionError(f"input type {text!r} isn't of the form {EXAMPLE}")
+    unsigned, width, integer = match[1] == "u", int(match[2]), int(match[3])
+    least = 1 if unsigned else 2
+    if not least <= width <= MAX_INPUT_BITS:
+        raise OptionError(f"input type {text!r} has {width} bits; {least} to {MAX_INPUT_BITS} are supported")
+    lo, hi = (0, 2**width - 1) if unsigned else (-(2 ** (width - 1)), 2 ** (width - 1) - 1)
+    return TensorType(shape, lo, hi, width - integer)
+
+
+def input_type(network: Network, layer: KerasLayer, text: str | None) -> TensorType:
+    """The type of one InputLayer. Raises ModelError where neither the user nor the model says it."""
+    shape = layer.config["shape"]
+    hardware = hardware_shape(tuple(shape)) if all(isinstance(n, (int, np.integer)) for n in shape) else None
+    if hardware is None:
+        change = "give it one to three axes of fixed size, channels last"
+        raise ModelError(f"an input of shape {tuple(shape)} isn't supported", layer=layer.name, change=change)
+    if text is not None:
+        return parse_input_type(text, hardware)
+    grids = [_grid(network, consumer, hardware) for consumer in _consumers(network, layer.name)]
+    if not grids or None in grids or len(set(grids)) != 1:
+        reason = (
+            "the model doesn't say the type of its input: it doesn't start with a quantizer of evenly spaced values"
+        )
+        raise ModelError(reason, layer=layer.name, change=f"say --input-type, {EXAMPLE}")
+    return grids[0]
+
+
+def _consumers(network: Network, name: str) -> list[KerasLayer]:
+    """The first layers after `name` that could change its values; the model's output counts as one (None)."""
+    found: list[KerasLayer] = []
+    for layer in network.layers:
+        if any(source == name for source, _ in layer.inbound):
+            same = layer.class_name in _SAME_VALUES or (
+                layer.class_name in ("Activation", "QActivation") and name_of(layer.config["activation"]) == "linear"
+            )
+            found += _consumers(network, layer.name) if same else [layer]
+    return found
+
+
+def _grid(network: Network, layer: KerasLayer, shape: tuple[int, int, int]) -> TensorType | None:
+    """The type whose every value the layer, an activation, leaves as it is; None where there is none."""
+    if layer.class_name not in ("Activation", "QActivation") or name_of(layer.config["activation"]):
+        return None
+    function = LayerBuilder(layer, network.flavour, ()).function(layer.config["activation"])
+    return own_grid(function, shape)
+
+
+def own_grid(function: Function, shape: tuple[int, int, int]) -> TensorType | None:
+    """The full result type of a quantizer, where it maps all values of that type to themselves; else None."""
+    wide = TensorType(shape, -(2**40), 2**40, 16)
+    grid = function.result(wide)
+    if grid.divisor != 1 or grid.width > 16 or grid.hi <= grid.lo:
+        return None
+    values = np.arange(grid.lo, grid.hi + 1)
+    if function.result(grid) != grid or not np.array_equal(function.apply(values, grid), values):
+        return None
+    return grid

@@ -1,0 +1,91 @@
+"""What convolutions and dense layers share: quantized weights, where their scale goes, and the bias."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from hwgen.numeric import common_exponent, scaled_integers
+from hwgen.ops import NO_PADDING, Conv, DepthwiseConv
+from hwgen.quantize.activations import activate
+from hwgen.quantize.affine import exact, power_of_two, scale, stripped
+from hwgen.quantize.build import LayerBuilder, Value
+from hwgen.quantizers import QuantizedWeights
+
+
+def kernel(build: LayerBuilder, key: str, latent: np.ndarray) -> QuantizedWeights:
+    """The layer's kernel as its quantizer under `key` gives it."""
+    quantizer = build.quantizer(key, trainable=True)
+    if quantizer is None:
+        raise build.error(f"has no {key}: float weights can't become exact hardware", _example(key))
+    return build.quantized(quantizer, latent, (-2, -1) if key == "depthwise_quantizer" else -1)
+
+
+def refuse_float(build: LayerBuilder) -> Value:
+    """Plain Conv2D, Dense, DepthwiseConv2D: weights without a quantizer."""
+    name = build.layer.class_name
+    key = "depthwise_quantizer" if name.startswith("Depthwise") else "kernel_quantizer"
+    raise build.error(f"{name} has float weights, which can't become exact hardware", f"use Q{name}: {_example(key)}")
+
+
+def _example(key: str) -> str:
+    return f"give it a {key}, such as {key}='quantized_bits(4, 0, alpha=1)'"
+
+
+def bias(build: LayerBuilder, latent: np.ndarray | None, channels: int) -> list[Fraction]:
+    """The bias per channel: quantized where there is a bias_quantizer, else the float32 values as they are."""
+    if latent is None:
+        return [Fraction(0)] * channels
+    quantizer = build.quantizer("bias_quantizer")
+    if quantizer is None:
+        return exact(latent)
+    return real(build.quantized(quantizer, latent))
+
+
+def real(weights: QuantizedWeights) -> list[Fraction]:
+    """Quantized weights as rational numbers, flattened."""
+    scales = exact(np.ones(1) if weights.scale is None else weights.scale)
+    step = Fraction(2) ** -weights.frac
+    return [int(raw) * step * scales[k % len(scales)] for k, raw in enumerate(weights.raw.ravel())]
+
+
+def weighted_sum(
+    build: LayerBuilder,
+    x: Value,
+    weights: QuantizedWeights,
+    offsets: list[Fraction],
+    *,
+    depthwise: bool = False,
+    strides: tuple[int, int] = (1, 1),
+    padding: tuple[int, int, int, int] = NO_PADDING,
+) -> Value:
+    """Σ w·x + offset as a convolution, with a Scale after it where the weights' scale isn't one power of two.
+
+    weights: raw is (Kh, Kw, C, N), or (Kh, Kw, C, m) where depthwise. offsets: real, one a channel of the result.
+    """
+    op = DepthwiseConv if depthwise else Conv
+    raw, twos = stripped(weights.raw)
+    frac, scales = weights.frac - twos, [Fraction(1)]
+    if weights.scale is not None:
+        scales = exact(weights.scale)
+    power = power_of_two(scales)
+    place = {"strides": strides, "padding": padding}
+    if power is None:
+        multipliers = scales if len(scales) > 1 else scales * len(offsets)
+        zeros = np.zeros(len(offsets), dtype=np.int64)
+        x = build.add("sum", op(raw, zeros, frac, **place), x)
+        return scale(build, "scale", x, multipliers, offsets)
+    frac -= power
+    grid, divisor = x.type.frac + frac, x.type.divisor
+    shift = max(0, common_exponent(offsets) - grid) if any(offsets) else 0
+    try:
+        integers = scaled_integers([offset * divisor for offset in offsets], grid + shift)
+    except OverflowError as problem:
+        raise build.error(f"its bias isn't exact in 62 bits ({problem})", "give it a bias_quantizer") from problem
+    return build.add("sum", op(raw, integers, frac, shift, **place), x)
+
+
+def finish(build: LayerBuilder, x: Value) -> Value:
+    """`activation=` inside the layer."""
+    return activate(build, x, build.config.get("activation"))

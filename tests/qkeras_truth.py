@@ -1,0 +1,283 @@
+"""QKeras as the truth for the integer model, layer by layer.
+
+Where QKeras computes exactly, our integers must stand for exactly its float32 results. Where it rounds (scales that
+aren't powers of two, normalisation, averages over thirds), a layer is compared with an exact evaluation that shares no
+code with hwgen: integer sums by TensorFlow in float64 below 2^53, from QKeras's own quantized weights, then rational
+scales. Quantizers are monotone, so there the exact result lies between QKeras's results for the two float32
+neighbours of the exact input, and mostly they agree.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from fractions import Fraction
+
+import numpy as np
+import tensorflow as tf
+from hwgen.read import read
+
+from hwgen.graph import Graph, evaluate
+from hwgen.quantize import frames_to_raw, quantize, raw_to_real
+
+# Which QKeras is installed: qkeras-v3 on Keras 3, or 0.9 on Keras 2.
+FLAVOUR = "v3" if importlib.util.find_spec("qkeras.ops_portable") else "0.9"
+if FLAVOUR == "v3":
+    import keras
+else:
+    from tensorflow import keras
+
+FLOAT32_BITS = 24
+
+
+def layer_outputs(model: keras.Model, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """Every layer's float32 result; a softmax inside a layer is taken out first."""
+    for layer in model.layers:
+        if getattr(layer, "activation", None) is keras.activations.softmax and not _is_softmax(layer):
+            layer.activation = keras.activations.linear
+    layers = [layer for layer in model.layers if not _is_input(layer)]
+    taps = keras.Model(model.inputs, [layer.output for layer in layers])
+    results = taps(tf.constant(frames), training=False)
+    return {layer.name: np.asarray(y) for layer, y in zip(layers, results)}
+
+
+def compare(sample) -> Graph:
+    """Asserts that the integer model of a `tests.random_models.Sample` is QKeras's; returns it."""
+    graph = quantize(read(sample.model), sample.input_type)
+    raw = evaluate(graph, {"input": frames_to_raw(graph, sample.frames)})
+    real = {name: raw_to_real(graph[name].type, value) for name, value in raw.items()}
+    truth = layer_outputs(sample.model, sample.frames)
+    exact = {"input"}
+    for layer in sample.model.layers:
+        name = layer.name
+        if _is_input(layer) or _is_softmax(layer):
+            continue
+        sources = [graph_input(tensor) for tensor in _tensors(layer.input)]
+        if all(s in exact for s in sources) and name not in sample.rounded and _fits_float32(graph, name):
+            exact.add(name)
+            assert np.array_equal(truth[name].reshape(real[name].shape), real[name]), _difference(
+                sample, name, truth[name].reshape(real[name].shape), real[name]
+            )
+        else:
+            _compare_exactly(sample, layer, graph, raw, sources)
+    return graph
+
+
+def graph_input(tensor) -> str:
+    """The name of the layer that makes a Keras tensor."""
+    history = tensor._keras_history
+    return (history[0] if isinstance(history, tuple) else history.operation).name
+
+
+def _fits_float32(graph: Graph, layer: str) -> bool:
+    return all(node.type.width <= FLOAT32_BITS for node in graph.nodes if node.layer == layer)
+
+
+def _is_input(layer) -> bool:
+    return type(layer).__name__ == "InputLayer"
+
+
+def _is_softmax(layer) -> bool:
+    return type(layer).__name__ == "Activation" and layer.activation is keras.activations.softmax
+
+
+def _tensors(value) -> list:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _difference(sample, name: str, expected: np.ndarray, seen: np.ndarray) -> str:
+    where = tuple(int(i) for i in np.argwhere(expected != seen)[0])
+    return f"seed {sample.seed}: {name} at {where}: expected {expected[where]!r}, got {seen[where]!r}"
+
+
+# Layers in which QKeras rounds, or that follow one: exact evaluation of the layer on our own inputs.
+
+
+def _compare_exactly(sample, layer, graph: Graph, raw: dict, sources: list[str]) -> None:
+    kind, name = type(layer).__name__, layer.name
+    inputs = [(raw[s], graph[s].type) for s in sources]
+    node, before = graph[name], None
+    if name + ".act" in graph or f"{name}.act" == name:
+        raise AssertionError("an activation is a layer's last node")
+    own = [n for n in graph.nodes if n.layer == name]
+    if kind in ("QActivation", "Activation", "ReLU"):
+        function = layer.quantizer if kind == "QActivation" else layer
+        _enclosed(sample, name, function, *inputs[0], raw[name], node.type)
+        return
+    if kind in LINEAR and len(own) > 1 and type(own[-1].op).__name__ == "Activation":
+        before = own[-2]
+        _enclosed(sample, name, layer.activation, raw[before.name], before.type, raw[name], node.type)
+        node = before
+    expected = EXACT[kind](layer, *inputs)
+    _equal(sample, node.name, expected, raw[node.name], node.type)
+
+
+def _unit(type) -> Fraction:
+    return Fraction(2) ** -type.frac / type.divisor
+
+
+def _equal(sample, name: str, expected, seen: np.ndarray, type) -> None:
+    """expected: (integers as objects, unit)."""
+    integers, unit = expected
+    ratio = unit / _unit(type)
+    left = np.asarray(integers, dtype=object).reshape(seen.shape) * ratio.numerator
+    right = seen.astype(object) * ratio.denominator
+    assert np.array_equal(left, right), _difference(sample, name, left, right)
+
+
+def _enclosed(sample, name: str, function, x: np.ndarray, x_type, seen: np.ndarray, seen_type) -> None:
+    """A monotone function's exact result lies between those for the float32 neighbours of its exact argument."""
+    real = np.ldexp(x.astype(np.float64), -x_type.frac) / x_type.divisor
+    nearest = real.astype(np.float32)
+    exact = x_type.divisor == 1 and x_type.width <= FLOAT32_BITS
+    below = nearest if exact else np.nextafter(nearest, np.float32(-np.inf))
+    above = nearest if exact else np.nextafter(nearest, np.float32(np.inf))
+    low, high = (np.asarray(function(tf.constant(v)), dtype=np.float64) for v in (below, above))
+    ours = raw_to_real(seen_type, seen)
+    wrong = (ours < low) | (ours > high)
+    assert not wrong.any(), _difference(sample, name, np.where(wrong, low, ours), ours)
+
+
+def _floats(x: np.ndarray) -> tf.Tensor:
+    assert np.abs(x).max(initial=0) < 2**53
+    return tf.constant(x.astype(np.float64))
+
+
+def _integers(x: tf.Tensor) -> np.ndarray:
+    values = np.asarray(x)
+    assert np.abs(values).max(initial=0) < 2**53
+    return np.rint(values).astype(np.int64).astype(object)
+
+
+def _quantized(quantizer, latent) -> tuple[np.ndarray, Fraction, list[Fraction]]:
+    """QKeras's quantized weights as (integers, step, scale a channel): w = integer · step · scale."""
+    values = np.asarray(quantizer(tf.constant(np.asarray(latent))), dtype=np.float64)
+    scale = getattr(quantizer, "scale", None)
+    scale = np.ones(1) if scale is None else np.asarray(scale, dtype=np.float32).astype(np.float64).ravel()
+    codes = np.where(scale == 0, 0, values / np.where(scale == 0, 1, scale)) * 2.0**20
+    # Values were rounded to float32 after the multiplication by the scale: what is left over tells the code.
+    digits = np.rint(np.ldexp(codes, -10)) * 2.0**10
+    assert (np.abs(codes - digits) <= np.abs(digits) * 2.0**-22 + 2.0**-10).all()
+    integers = np.ldexp(digits, -10)
+    return integers, Fraction(1, 2**10), [Fraction(float(s)) for s in scale]
+
+
+def _linear(layer, x, latent, quantizer, bias, convolve):
+    """Σ w·x · scale + bias as (integers, unit), with the sum in integers."""
+    raw, type = x
+    integers, step, scales = _quantized(quantizer, latent)
+    total = _integers(convolve(_floats(raw), tf.constant(integers)))
+    channels = total.shape[-1]
+    scales = (scales * channels)[:channels]
+    unit = _unit(type) * step
+    offsets = [Fraction(0)] * channels
+    if bias is not None:
+        if layer.bias_quantizer:
+            bias = np.asarray(layer.bias_quantizer_internal(tf.constant(np.asarray(bias))))
+        offsets = [Fraction(float(b)) for b in bias]
+    return _per_channel(total, unit, scales, offsets)
+
+
+def _per_channel(integers, unit, scales, offsets):
+    """integers · unit · scale + offset, on a grid fine enough for all channels."""
+    parts = [unit * s for s in scales] + offsets
+    grid = Fraction(1, int(np.lcm.reduce([p.denominator for p in parts], dtype=object)))
+    factors = np.array([int(unit * s / grid) for s in scales], dtype=object)
+    added = np.array([int(o / grid) for o in offsets], dtype=object)
+    return integers * factors + added, grid
+
+
+def _conv2d(layer, x):
+    kernel, bias = layer.kernel, layer.bias if layer.use_bias else None
+    if "Batchnorm" in type(layer).__name__:
+        kernel, bias = layer.get_folded_weights()
+
+    def convolve(values, weights):
+        return tf.nn.conv2d(values, weights, layer.strides, layer.padding.upper())
+
+    return _linear(layer, x, kernel, layer.kernel_quantizer_internal, bias, convolve)
+
+
+def _depthwise(layer, x):
+    def convolve(values, weights):
+        return tf.nn.depthwise_conv2d(values, weights, (1, *layer.strides, 1), layer.padding.upper())
+
+    kernel = layer.depthwise_kernel if hasattr(layer, "depthwise_kernel") else layer.kernel
+    bias = layer.bias if layer.use_bias else None
+    return _linear(layer, x, kernel, layer.depthwise_quantizer_internal, bias, convolve)
+
+
+def _dense(layer, x):
+    bias = layer.bias if layer.use_bias else None
+    return _linear(layer, x, layer.kernel, layer.kernel_quantizer_internal, bias, tf.linalg.matmul)
+
+
+def _norm(layer, x):
+    """x·inv + (beta - mean·inv), constants in float32."""
+    raw, type = x
+    mean, variance = (np.asarray(w) for w in (layer.moving_mean, layer.moving_variance))
+    gamma = np.asarray(layer.gamma) if layer.scale else np.float32(1)
+    beta = np.asarray(layer.beta) if layer.center else np.float32(0)
+    if "QBatch" in layer.__class__.__name__:
+        gamma, beta, mean, variance = (
+            np.asarray(quantizer(tf.constant(value)))
+            for quantizer, value in zip(layer.quantizers, (gamma, beta, mean, variance))
+        )
+    inv = np.float32(1) / np.sqrt(variance + np.float32(layer.epsilon)) * gamma
+    offset = beta - mean * inv
+    exact = _per_channel(raw.astype(object), _unit(type), *([Fraction(float(v)) for v in c] for c in (inv, offset)))
+    # The constants above are ours as much as Keras's: that they are the right ones, its rounded result shows.
+    rounded = np.asarray(layer(tf.constant(raw_to_real(type, raw).astype(np.float32)), training=False))
+    ours = (exact[0] * float(exact[1])).astype(np.float64)
+    assert np.allclose(rounded, ours, rtol=1e-4, atol=1e-4 * np.abs(ours).max()), layer.name
+    return exact
+
+
+def _max_pool(layer, x):
+    raw, type = x
+    strides = layer.strides
+    return _integers(tf.nn.max_pool2d(_floats(raw), layer.pool_size, strides, layer.padding.upper())), _unit(type)
+
+
+def _average(layer, x):
+    raw, type = x
+    count = int(np.prod(layer.pool_size))
+    mean = tf.nn.avg_pool2d(_floats(raw), layer.pool_size, layer.strides, layer.padding.upper())
+    return _integers(mean * count), _unit(type) / count
+
+
+def _global_average(layer, x):
+    raw, type = x
+    return raw.astype(object).sum(axis=(1, 2)), _unit(type) / (raw.shape[1] * raw.shape[2])
+
+
+def _fractions(x):
+    raw, type = x
+    return raw.astype(object) * _unit(type)
+
+
+def _same(layer, x):
+    return x[0], _unit(x[1])
+
+
+def _zeros(layer, x):
+    return np.pad(x[0], ((0, 0), *layer.padding, (0, 0))), _unit(x[1])
+
+
+LINEAR = ("QConv2D", "QConv2DBatchnorm", "QDepthwiseConv2D", "QDense")
+EXACT = {
+    "QConv2D": _conv2d,
+    "QConv2DBatchnorm": _conv2d,
+    "QDepthwiseConv2D": _depthwise,
+    "QDense": _dense,
+    "BatchNormalization": _norm,
+    "QBatchNormalization": _norm,
+    "MaxPooling2D": _max_pool,
+    "AveragePooling2D": _average,
+    "GlobalAveragePooling2D": _global_average,
+    "GlobalMaxPooling2D": lambda layer, x: (x[0].max(axis=(1, 2)), _unit(x[1])),
+    "Concatenate": lambda layer, *xs: (np.concatenate([_fractions(x) for x in xs], axis=3), Fraction(1)),
+    "Add": lambda layer, *xs: (sum(_fractions(x) for x in xs), Fraction(1)),
+    "Flatten": _same,
+    "Dropout": _same,
+    "ZeroPadding2D": _zeros,
+}
