@@ -1,0 +1,220 @@
+"""Keras's JSON description of a model, in the forms of Keras 2 and 3, as one tree of layers.
+
+A model may hold models; `hwgen.read.flatten` makes one list of layers of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hwgen.errors import ModelError
+
+_SEQUENTIAL = ("Sequential",)
+_FUNCTIONAL = ("Functional", "Model")  # "Model" until TensorFlow 2.2
+
+Ref = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as described: `inbound` names the layers beside it; `model` is set where the layer is a model."""
+
+    name: str
+    class_name: str
+    config: Mapping
+    inbound: tuple[Ref, ...]
+    model: Model | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """Layers in the order of the file, inputs and outputs as (layer name, output index)."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    inputs: tuple[Ref, ...]
+    outputs: tuple[Ref, ...]
+
+
+def parse_json(text: str | bytes, what: str) -> dict:
+    """A JSON object; ModelError names `what` it should have described."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise damaged(what, f"isn't valid JSON ({_line(problem)})") from problem
+    if not isinstance(value, dict):
+        raise damaged(what, "isn't a JSON object")
+    return value
+
+
+def parse_model(description: Mapping) -> Model:
+    """The model that a parsed `model_config` or `config.json` describes. Raises ModelError."""
+    try:
+        return _model(description)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as problem:
+        raise damaged("the model's configuration", f"can't be understood ({_line(problem)})") from problem
+
+
+def flavour(version) -> str:
+    """ "0.9" for the QKeras of Keras 2, "v3" for that of Keras 3. Raises ModelError for any other Keras."""
+    major = str(version).split(".")[0]
+    if major not in ("2", "3"):
+        raise ModelError(f"the model was saved by Keras {version}", change="save it with Keras 2 or 3")
+    return "0.9" if major == "2" else "v3"
+
+
+def damaged(what: str, reason: str) -> ModelError:
+    return ModelError(f"{what} {reason}", change="the file is damaged: save the model again")
+
+
+def _line(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}".splitlines()[0][:120]
+
+
+def _class_name(description: Mapping) -> str:
+    """Without the package it is registered in: QConv2D for qkeras>QConv2D."""
+    name = description["class_name"]
+    if not isinstance(name, str):
+        raise TypeError("a class name isn't text")
+    return name.rpartition(">")[2]
+
+
+def _model(description: Mapping, name: str | None = None) -> Model:
+    kind, config = _class_name(description), description["config"]
+    if isinstance(config, list):  # a Sequential of the first Keras 2 releases
+        config = {"layers": config}
+    name = name or config.get("name") or kind.lower()
+    if kind in _SEQUENTIAL:
+        return _sequential(name, config)
+    if kind in _FUNCTIONAL and "layers" in config:
+        return _functional(name, config)
+    raise ModelError(f"the model is a {kind}, whose structure only its own code knows", change=_REBUILD)
+
+
+_REBUILD = "build it with keras.Sequential or the functional API"
+
+
+def _functional(name: str, config: Mapping) -> Model:
+    layers = [_layer(d, _inbound(d)) for d in config["layers"]]
+    return Model(name, tuple(layers), tuple(_refs(config["input_layers"])), tuple(_refs(config["output_layers"])))
+
+
+def _sequential(name: str, config: Mapping) -> Model:
+    layers: list[Layer] = []
+    for description in config["layers"]:
+        inbound = ((layers[-1].name, 0),) if layers else ()
+        layers.append(_layer(description, inbound))
+    if not layers:
+        raise ModelError(f"the model {name!r} has no layers", change="add some")
+    if layers[0].class_name != "InputLayer":
+        first = layers[0]
+        made = Layer(f"{first.name}_input", "InputLayer", {"shape": _first_shape(name, first, config)}, ())
+        layers[0] = Layer(first.name, first.class_name, first.config, ((made.name, 0),), first.model)
+        layers.insert(0, made)
+    return Model(name, tuple(layers), ((layers[0].name, 0),), ((layers[-1].name, 0),))
+
+
+def _first_shape(name: str, first: Layer, config: Mapping) -> tuple[int, ...]:
+    """The frame of a Sequential that has no InputLayer of its own."""
+    if first.model is not None:
+        entry = next(layer for layer in first.model.layers if layer.name == first.model.inputs[0][0])
+        return entry.config["shape"]
+    for shape in (first.config.get("batch_input_shape"), config.get("build_input_shape")):
+        if shape is not None:
+            return _frame(first.name, shape)
+    change = "start it with keras.Input(shape=...), or call it once before saving"
+    raise ModelError(f"the model {name!r} doesn't say the shape of its input", change=change)
+
+
+def _layer(description: Mapping, inbound: tuple[Ref, ...]) -> Layer:
+    kind, config = _class_name(description), description["config"]
+    name = description.get("name") or (config.get("name") if isinstance(config, dict) else None)
+    if not isinstance(name, str) or not name:
+        raise ModelError(f"a {kind} layer has no name", change="save the model again")
+    if kind in _SEQUENTIAL or (kind in _FUNCTIONAL and "layers" in config):
+        return Layer(name, kind, {}, inbound, _model(description, name))
+    if not isinstance(config, dict):
+        raise TypeError(f"layer {name!r} has no configuration")
+    if kind == "InputLayer":
+        shape = config.get("batch_input_shape") or config.get("batch_shape")
+        return Layer(name, kind, {**config, "shape": _frame(name, shape)}, inbound)
+    return Layer(name, kind, config, inbound)
+
+
+def _frame(name: str, batch_shape) -> tuple[int, ...]:
+    """The shape of one frame, from a shape that starts with the batch."""
+    if not isinstance(batch_shape, list) or len(batch_shape) < 2:
+        raise ModelError(f"has no input shape: {batch_shape!r}", layer=name, change="give keras.Input a shape")
+    if any(type(n) is not int or n < 1 for n in batch_shape[1:]):
+        reason = f"its shape {tuple(batch_shape[1:])} leaves a dimension open"
+        raise ModelError(reason, layer=name, change="give Input(shape=...) the size of a frame, such as (32, 32, 3)")
+    return tuple(batch_shape[1:])
+
+
+def _refs(value) -> Iterator[Ref]:
+    """["a", 0, 0], [["a", 0, 0], ...] or a dict of them: every (layer name, output index), in order."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if len(value) == 3 and isinstance(value[0], str):
+        yield _ref(value)
+    else:
+        for item in value:
+            yield from _refs(item)
+
+
+def _ref(history) -> Ref:
+    name, node, output = history[:3]
+    if not isinstance(name, str) or type(node) is not int or type(output) is not int or output < 0:
+        raise TypeError(f"{history!r} doesn't name a tensor")
+    if node != 0:  # a layer that is called once has node 0 only
+        raise _shared(name)
+    return name, output
+
+
+def _shared(name: str) -> ModelError:
+    return ModelError("is called more than once", layer=name, change="give every call a layer of its own")
+
+
+def _inbound(description: Mapping) -> tuple[Ref, ...]:
+    """What a layer of a functional model is called with, in order."""
+    nodes = description["inbound_nodes"]
+    name = description.get("name") or description["config"]["name"]
+    if len(nodes) > 1:
+        raise _shared(name)
+    if not nodes:
+        return ()
+    if isinstance(nodes[0], dict):
+        tensors = list(_keras3_tensors(name, nodes[0]["args"]))
+        kwargs = dict(nodes[0]["kwargs"])
+        if not tensors and "inputs" in kwargs:
+            tensors = list(_keras3_tensors(name, kwargs.pop("inputs")))
+        _need_plain_call(name, kwargs)
+        return tuple(tensors)
+    tensors = nodes[0]
+    if tensors and isinstance(tensors[0], str):  # Keras 2's form for a function called as a layer
+        tensors = [tensors]
+    for tensor in tensors:
+        _need_plain_call(name, tensor[3] if len(tensor) > 3 else {})
+    return tuple(_ref(tensor) for tensor in tensors)
+
+
+def _keras3_tensors(name: str, value) -> Iterator[Ref]:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _keras3_tensors(name, item)
+    elif isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+        yield _ref(value["config"]["keras_history"])
+    else:
+        raise ModelError(f"is called with {str(value)[:60]!r}, not a layer's output", layer=name, change=_PLAIN_CALL)
+
+
+_PLAIN_CALL = "call it with the outputs of other layers only"
+
+
+def _need_plain_call(name: str, kwargs: Mapping) -> None:
+    """Inference with no mask is what hardware computes; any other argument would be left out silently."""
+    for key, value in kwargs.items():
+        if value is not None and not (key == "training" and value is False):
+            raise ModelError(f"is called with {key}={str(value)[:60]}", layer=name, change=_PLAIN_CALL)
