@@ -1,9 +1,12 @@
 """Settings that every test needs before TensorFlow is imported."""
 
+import importlib.util
 import os
 
-# QKeras 0.9 is on Keras 2, also where TensorFlow brings Keras 3; two cores are shared by the tests' processes.
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+# QKeras 0.9 is on Keras 2; where TensorFlow brings Keras 3, that is the package tf_keras.
+if importlib.util.find_spec("tf_keras"):
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+# Two cores are shared by the tests' processes.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
