@@ -1,0 +1,284 @@
+"""Dot products of a stream of beats with weights that come round in a cycle: the hardware of neuron and depthwise blocks.
+
+Three nested loops, of which the words of the weight memory are the iterations:
+
+    for group in groups:            channel groups of a depthwise block; 1 in a neuron block
+        for beat in beats:          an input beat each: its products are added up
+            for turn in turns:      the input beat stays, another `lanes` neurons take their turn
+
+An iteration a cycle, without a bubble. The beat stays on the input stream until its last turn: nothing but the first pipeline
+register holds it. The partial sums of the `turns` go round in a delay line. Results appear during the last beat of a group.
+
+    input, address -> register, weights -> adder tree -> accumulator -> output register -> FIFO
+
+Nothing after the input has a clock enable but the accumulator, whose enable is a register. An iteration that will push a result is
+started only while the FIFO has a credit for it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import wiring
+
+from hwgen.layers import rom
+from hwgen.layers.arithmetic import Arithmetic, registered
+from hwgen.layers.block import Resources
+from hwgen.layers.credit import CreditedOutput, credits_needed
+from hwgen.layers.stream import element_shape, layout
+from hwgen.tensor import TensorType
+
+# From CreditedOutput's push to its stream's valid, in cycles.
+FIFO_LATENCY = 2
+
+
+@dataclass(frozen=True)
+class Loops:
+    """How often each of the three loops runs."""
+
+    groups: int
+    beats: int
+    turns: int
+
+    @property
+    def words(self) -> int:
+        return self.groups * self.beats * self.turns
+
+    @property
+    def sums(self) -> int:
+        """Different results a lane: each has its own initial value."""
+        return self.groups * self.turns
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything but the numbers. inputs: values a beat. sharing: lanes with the same inputs. accumulator: bits. result: its bits."""
+
+    arithmetic: Arithmetic
+    loops: Loops
+    inputs: int
+    lanes: int
+    sharing: int
+    accumulator: int
+    result: int
+    memory: str
+
+    @property
+    def columns(self) -> int:
+        return len(self.arithmetic.delays) * self.lanes
+
+    @property
+    def style(self) -> str:
+        return rom.choose_style(self.loops.words, self.columns) if self.memory == "auto" else self.memory
+
+    @property
+    def push_latency(self) -> int:
+        """Cycles from an iteration's start to the push of its result into the FIFO."""
+        return rom.latency(self.style) + self.arithmetic.latency + 1
+
+    @property
+    def latency(self) -> int:
+        """Cycles from an iteration's start to its result on the output stream."""
+        return self.push_latency + FIFO_LATENCY
+
+    @property
+    def fifo_depth(self) -> int:
+        """Room for all results that can be under way at once. They come in bursts of `turns`, one burst in `beats`."""
+        window = credits_needed(self.push_latency)
+        bursts, rest = divmod(window, self.loops.beats * self.loops.turns)
+        return max(4, min(window, bursts * self.loops.turns + min(rest, self.loops.turns) + 1))
+
+    @property
+    def line(self) -> int:
+        """Stages of the delay line of partial sums, the accumulator's own register apart."""
+        return self.loops.turns - 1
+
+
+class DotProducts(wiring.Component):
+    """result[sum] = ((initial[sum] + Σ (hardware sums) << shift) >> halve), `lanes` of them a beat.
+
+    ports: the block's. input, result: types of the two streams. picks: for each lane the indices of its inputs in a beat.
+    weights: (words, lanes, taps). initial: (sums, lanes) Python integers, constants of the arithmetic not yet among them.
+    shift: left shift of the sums on the result's grid, in bits of 2^-halve.
+    """
+
+    def __init__(self, ports, input: TensorType, result: TensorType, plan: Plan, picks, weights, initial, shift: int):
+        super().__init__(ports)
+        self._input, self._result, self._plan, self._picks = input, result, plan, picks
+        self._weights, self._shift = weights, shift
+        codes, constants = plan.arithmetic.encode(weights)
+        self._codes = codes
+        loops, halve = plan.loops, plan.arithmetic.halve
+        constants = constants.reshape(loops.groups, loops.beats, loops.turns, -1).sum(axis=1).reshape(loops.sums, -1)
+        modulus = 1 << (result.width + halve)
+        self._initial = [
+            [((int(c) << shift) + (int(b) << halve)) % modulus for c, b in zip(*rows)]
+            for rows in zip(constants, initial)
+        ]
+
+    def elaborate(self, platform):
+        m = Module()
+        plan, loops = self._plan, self._plan.loops
+        m.submodules.output = output = CreditedOutput(layout(self._result, plan.lanes), plan.fifo_depth)
+        wiring.connect(m, output.o, wiring.flipped(self.o))
+
+        # Which iteration is next; each step of the counters starts one.
+        address, last_beat, last_turn = self._counters(m, step := Signal())
+        m.d.comb += [
+            step.eq(self.i.valid & (output.ready | ~last_beat)),
+            self.i.ready.eq(step & last_turn),
+            output.start.eq(step & last_beat),
+        ]
+
+        # Inputs and weights meet behind their registers.
+        weights = rom.Rom(self._codes.reshape(loops.words, -1), plan.style, np.tile(plan.arithmetic.delays, plan.lanes))
+        bits = weights.build(m, address)
+        x = [self.i.payload[k] for k in range(plan.inputs)]
+        if plan.arithmetic.offset_binary:
+            # Offset binary: the sign bit of two's complement, inverted.
+            x = [Cat(v[:-1], ~v[-1]) if self._input.signed else v for v in x]
+        for _ in range(rom.latency(plan.style)):
+            x = [registered(m, v) for v in x]
+        shared = {}
+        each = len(plan.arithmetic.delays)
+        sums = [
+            plan.arithmetic.build(m, [x[k] for k in pick], bits[q * each : (q + 1) * each], self._weights[:, q], shared)
+            for q, pick in enumerate(self._picks)
+        ]
+        arrived = step
+        for _ in range(plan.push_latency - 1):
+            arrived, before = Signal(), arrived
+            m.d.sync += arrived.eq(before)
+        totals, complete = self._accumulate(m, sums, arrived)
+
+        # Results.
+        pushed = Signal()
+        m.d.sync += pushed.eq(arrived & complete)
+        m.d.comb += output.push.eq(pushed)
+        for q, total in enumerate(totals):
+            result = Signal(element_shape(self._result), reset_less=True)
+            m.d.sync += result.eq(total[plan.arithmetic.halve :])
+            m.d.comb += output.payload[q].eq(result)
+        return m
+
+    def _counters(self, m: Module, step):
+        """The word's number, and whether the iteration is of the last beat (group by group), and the last turn of its beat."""
+        loops = self._plan.loops
+        address = Signal(range(loops.words))
+        _, last_turn = _counter(m, loops.turns, step)
+        _, last_beat = _counter(m, loops.beats, step & last_turn)
+        with m.If(step):
+            m.d.sync += address.eq(Mux(address == loops.words - 1, 0, address + 1) if loops.words > 1 else 0)
+        return address, last_beat, last_turn
+
+    def _accumulate(self, m: Module, sums, arrived):
+        """The totals up to this iteration, and whether they are complete."""
+        plan, loops = self._plan, self._plan.loops
+        width = self._result.width + plan.arithmetic.halve
+        # Low bits that nobody ever sets need no adder, no register and no delay line.
+        every = 0
+        for row in self._initial:
+            for value in row:
+                every |= value
+        low = min(self._shift, (every & -every).bit_length() - 1 if every else width, width - 1)
+        shift, width = self._shift - low, width - low
+        initial = np.array(
+            [[(value >> low >> k) & 1 for value in row for k in range(width)] for row in self._initial], dtype=bool
+        )
+        if loops.beats == 1:
+            addends, complete = self._initial_values(m, initial, arrived, 0), Const(1)
+            totals = [_added(a, s, shift, width) for a, s in zip(_split(addends, width), sums)]
+        else:
+            _, last_turn = _counter(m, loops.turns, arrived)
+            beat, complete = _counter(m, loops.beats, arrived & last_turn)
+            # The iteration after this one starts a sum: its initial value takes the place of a partial sum.
+            if loops.turns == 1:
+                fresh = complete
+            else:
+                fresh = Mux(last_turn, complete, beat == 0)
+            values = self._initial_values(m, initial, arrived & fresh, 1)
+            first = initial[0].reshape(-1, width)
+            totals = []
+            for q, value in enumerate(_split(values, width)):
+                addend = Signal(width, init=sum(int(bit) << k for k, bit in enumerate(first[q])))
+                total = _added(addend, sums[q], shift, width)
+                partial = Signal(width)
+                m.d.comb += partial.eq(total)
+                totals.append(partial)
+                delayed = partial
+                for _ in range(plan.line):
+                    stage = Signal(width, reset_less=True)
+                    with m.If(arrived):
+                        m.d.sync += stage.eq(delayed)
+                    delayed = stage
+                with m.If(arrived):
+                    m.d.sync += addend.eq(Mux(fresh, Cat(*value), delayed))
+        return [Cat(Const(0, low), total) for total in totals], complete
+
+    def _initial_values(self, m: Module, initial: np.ndarray, advance, first: int) -> list:
+        """Columns of the initial values, one after the other at each `advance`, from `first` on.
+
+        The ROM's register is filled in the first cycle after reset, long before the first sum arrives.
+        """
+        count = len(initial)
+        primed = Signal()
+        m.d.sync += primed.eq(1)
+        enable = Signal()
+        m.d.comb += enable.eq(advance | ~primed)
+        address = Signal(range(count), init=first % count)
+        with m.If(enable):
+            m.d.sync += address.eq(Mux(address == count - 1, 0, address + 1) if count > 1 else 0)
+        return rom.Rom(initial, "logic").build(m, address, enable)
+
+
+def _counter(m: Module, count: int, step):
+    """A counter modulo `count`, and whether it is at its last value."""
+    if count == 1:
+        return Const(0, 1), Const(1, 1)
+    value, last = Signal(range(count)), Signal(init=0)
+    with m.If(step):
+        m.d.sync += [value.eq(Mux(last, 0, value + 1)), last.eq(value == count - 2)]
+    return value, last
+
+
+def _split(columns: list, width: int) -> list:
+    return [columns[k : k + width] for k in range(0, len(columns), width)]
+
+
+def _added(addend, total, shift: int, width: int):
+    """addend + (total << shift), in `width` bits, the low bits of the addend led past the adder."""
+    addend = Cat(*addend) if isinstance(addend, list) else addend
+    return Cat(addend[:shift], (addend[shift:] + total)[: width - shift])
+
+
+@lru_cache(maxsize=65536)
+def cost(plan: Plan) -> Resources:
+    """The resources of a DotProducts component."""
+    loops, arithmetic, lanes, width = plan.loops, plan.arithmetic, plan.lanes, plan.accumulator
+    total = arithmetic.cost(plan.sharing) * (lanes / plan.sharing)
+    x = arithmetic.x.width
+    flipped = plan.inputs if arithmetic.offset else 0
+    total += Resources(lut=flipped, ff=plan.inputs * x * rom.latency(plan.style))
+    delays = arithmetic.delays
+    total += rom.cost(loops.words, plan.columns, plan.style, sum(delays) / len(delays))
+    # The accumulator's adder, the output register, the initial values.
+    total += Resources(lut=width, ff=plan.result, carry4=math.ceil(width / 4)) * lanes
+    total += rom.cost(loops.sums, lanes * width, "logic")
+    if loops.beats > 1:
+        total += Resources(lut=width, ff=width) * lanes
+        if plan.line >= 3:
+            shift = lanes * width * math.ceil(plan.line / 32)
+            total += Resources(lut=shift, lutram=shift)
+        else:
+            total += Resources(ff=plan.line * width * lanes)
+    # FIFO: RAM32M holds six bits in four LUTs, up to 32 deep.
+    bits = lanes * plan.result
+    memory = 4 * math.ceil(bits / 6) * math.ceil(plan.fifo_depth / 32)
+    depth = plan.fifo_depth.bit_length()
+    total += Resources(lut=memory + 6 * depth, lutram=memory, ff=bits + 4 * depth + 2)
+    counters = [n.bit_length() for n in (loops.words, loops.turns, loops.beats) if n > 1]
+    return total + Resources(lut=5 + 1.5 * sum(counters), ff=sum(counters) + plan.push_latency + 4)
