@@ -168,13 +168,7 @@ def _ref(history) -> Ref:
     name, node, output = history[:3]
     if not isinstance(name, str) or type(node) is not int or type(output) is not int or output < 0:
         raise TypeError(f"{history!r} doesn't name a tensor")
-    if node != 0:  # a layer that is called once has node 0 only
-        raise _shared(name)
-    return name, output
-
-
-def _shared(name: str) -> ModelError:
-    return ModelError("is called more than once", layer=name, change="give every call a layer of its own")
+    return name, output  # layers have one node only, whatever its number: Keras 2 counts from 1 for models in a model
 
 
 def _inbound(description: Mapping) -> tuple[Ref, ...]:
@@ -182,7 +176,7 @@ def _inbound(description: Mapping) -> tuple[Ref, ...]:
     nodes = description["inbound_nodes"]
     name = description.get("name") or description["config"]["name"]
     if len(nodes) > 1:
-        raise _shared(name)
+        raise ModelError("is called more than once", layer=name, change="give every call a layer of its own")
     if not nodes:
         return ()
     if isinstance(nodes[0], dict):

@@ -32,7 +32,7 @@ _H5PY_ERRORS = (
 
 @contextmanager
 def opened(source, what: str) -> Iterator[h5py.File]:
-    """The file at a path or in a BytesIO, read-only. Errors of HDF5 inside the block become ModelErrors about `what`."""
+    """The file at a path or in a BytesIO, read-only. HDF5's errors in the block become ModelErrors about `what`."""
     try:
         with h5py.File(source, "r") as file:
             yield file
@@ -101,7 +101,7 @@ def _attribute(item, name: str):
 
 
 def array(dataset, what: str) -> np.ndarray:
-    """The values of a dataset of numbers. Raises ModelError, before memory is taken, where they can't be in the file."""
+    """The values of a dataset of numbers. ModelError, before memory is taken, where the file can't hold them."""
     if not isinstance(dataset, h5py.Dataset):
         raise damaged(what, "isn't a dataset")
     if dataset.dtype.kind not in "fiub" or dataset.shape is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,7 +22,9 @@ def is_model(thing) -> bool:
 def read(model) -> Network:
     """The model as it stands, weights copied. Raises ModelError."""
     try:
-        text = model.to_json()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras 2 wonders at QKeras's quantizers
+            text = model.to_json()
     except Exception as problem:  # the model's own code: anything can happen there
         reason = (str(problem).splitlines() or [type(problem).__name__])[0][:160]
         change = "build it with keras.Sequential or the functional API"
