@@ -53,17 +53,18 @@ def load_weights(model: keras.Model, rng: np.random.Generator) -> None:
     for layer in model.layers:
         if "quantizer" in type(layer).__name__.lower() or not layer.weights:
             continue
-        layer.set_weights([_weight(w, rng) for w in layer.weights])
+        layer.set_weights([_weight(w, f"{layer.name}/{w.name}", rng) for w in layer.weights])
 
 
-def _weight(variable, rng: np.random.Generator) -> np.ndarray:
-    shape, name = tuple(variable.shape), variable.name
+def _weight(variable, name: str, rng: np.random.Generator) -> np.ndarray:
+    shape = tuple(variable.shape)
     if "iteration" in name:
         return np.zeros(shape, dtype=np.int64)
     if "variance" in name:
         return rng.uniform(0.05, 3, shape).astype(np.float32)
     if "gamma" in name:
-        return (rng.uniform(0.3, 1.5, shape) * rng.choice([1, 1, 1, -1], shape)).astype(np.float32)
+        signs = [1] if "qnorm" in name else [1, 1, 1, -1]  # QBatchNormalization's gamma is a positive power of two
+        return (rng.uniform(0.3, 1.5, shape) * rng.choice(signs, shape)).astype(np.float32)
     values = rng.normal(0, rng.choice([0.2, 0.6, 1.2]), shape)
     ties = rng.random(shape) < 0.2
     values[ties] = np.round(values[ties] * 32) / 32
@@ -172,8 +173,9 @@ class _Generator:
         for _ in range(self.between(0, 1)):
             self.dense(self.between(1, 8))
             self.activation()
-        self.dense(self.between(2, 10), softmax=self.chance(0.2))
-        if self.chance(0.4):
+        inside = self.chance(0.2)
+        self.dense(self.between(2, 10), softmax=inside)
+        if not inside and self.chance(0.4):
             self.x = L.Activation("softmax", name=self.name("softmax"))(self.x)
         return self.x
 
@@ -256,6 +258,12 @@ class _Generator:
     def mark(self, name: str, rounds: bool) -> None:
         if rounds:
             self.rounded.add(name)
+            self.bits += 24  # its scale or offset is any float32
+
+    def divided(self, name: str, count: int) -> None:
+        """A mean over `count` values."""
+        if not _power_of_two(count):
+            self.rounded.add(name)
 
     def inception(self) -> None:
         source, bits, outputs, widths = self.x, self.bits, [], []
@@ -296,7 +304,7 @@ class _Generator:
         size = (min(size[0], height), min(size[1], width))
         self.room(size[0] * size[1], 1)
         name, strides = self.name("mean"), self.pick(None, (1, 1))
-        self.mark(name, not _power_of_two(size[0] * size[1]))
+        self.divided(name, size[0] * size[1])
         self.x = L.AveragePooling2D(size, strides=strides, name=name)(self.x)
 
     def global_average(self) -> None:
@@ -306,15 +314,17 @@ class _Generator:
             return
         self.room(height * width, 1)
         name = self.name("mean")
-        self.mark(name, not _power_of_two(height * width))
+        self.divided(name, height * width)
         self.x = L.GlobalAveragePooling2D(name=name)(self.x)
 
     def norm(self) -> None:
-        name = self.name("norm")
+        self.room(1, 1)
         if self.chance(0.7):
+            name = self.name("norm")
             layer = L.BatchNormalization(center=self.chance(0.8), scale=self.chance(0.8), name=name)
         else:
-            layer = qkeras.QBatchNormalization(name=name)
+            name = self.name("qnorm")
+            layer = qkeras.QBatchNormalization(variance_quantizer="quantized_relu_po2(6)", name=name)
         self.mark(name, True)
         self.x = layer(self.x)
         self.activation()
