@@ -1,0 +1,1 @@
+"""Simulation of the emitted Verilog under cocotb, on Verilator or Icarus (see `hwgen.sim.simulate`)."""

@@ -1,0 +1,189 @@
+"""The bench finds what is wrong and nothing else: on a small network made by hand, whose every value is known."""
+
+import numpy as np
+import pytest
+
+from hwgen.errors import DifferenceError, OptionError, ToolFailed, ToolMissing
+from hwgen.sim import tools
+from hwgen.sim.simulate import simulate
+from tests.sim import design
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A design in a folder; Icarus builds it once for a number of frames."""
+    folder = tmp_path_factory.mktemp("network")
+    return design.make(folder), folder / "sim"
+
+
+def run(built, frames, expected, **options):
+    bench, folder = built
+    return simulate(bench, frames, expected, folder, **{"simulator": "icarus", "deadline": 5000, **options})
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("stalls", [0.0, 0.3, 0.7])
+def test_equal_streams_pass(built, seed, stalls):
+    frames, expected = design.values(3, seed)
+    result = run(built, frames, expected, stalls=stalls, seed=seed).check()
+    assert np.array_equal(result.outputs["output"], expected["output"])
+    assert np.array_equal(result.top1["output"], expected["output"].reshape(3, -1).argmax(axis=1))
+    assert (result.mismatched, result.mismatches) == (0, [])
+    assert result.compared == 3 * 36 * 4
+    assert 1 <= result.fills["conv.queue"] <= design.DEPTH
+
+
+def test_cycles_are_those_of_the_schedule(built):
+    frames, expected = design.values(3, 0)
+    result = run(built, frames, expected)
+    # 12 beats a frame without a bubble; one cycle in invert, two in the FIFO, one in halve.
+    assert result.interval_cycles == 12
+    assert result.latency_cycles == 11 + 4
+    assert np.array_equal(result.first_in, result.first_in[0] + np.array([0, 12, 24]))
+    assert np.array_equal(result.last_in, result.first_in + 11)
+    assert np.array_equal(result.first_out, result.first_in + 4)
+    assert np.array_equal(result.last_out, result.first_out + 11)
+
+
+def test_a_wrong_expected_value_is_located(built):
+    frames, expected = design.values(3, 5)
+    right = run(built, frames, expected)
+    place = (1, 2, 0, 4)  # frame, row, column, channel
+    wrong = expected["conv.queue"].copy()
+    seen = int(wrong[place])
+    wrong[place] = 7 if seen != 7 else -8
+    result = run(built, frames, expected | {"conv.queue": wrong})
+    (found,) = result.mismatches
+    assert (found.frame, found.row, found.column, found.channel) == place
+    assert (found.layer, found.node) == ("conv", "conv.queue")
+    assert (found.expected, found.seen) == (int(wrong[place]), seen)
+    # Beat 9 of frame 1 comes out of the FIFO a cycle before it comes out of the network.
+    assert found.cycle == right.first_out[1] + (2 * 2 * 6 + 4) // 3 - 1
+    with pytest.raises(DifferenceError) as error:
+        result.check()
+    assert str(error.value) == (
+        f"hardware and integer model differ at frame 1, layer 'conv' (conv.queue), channel 4, row 2, column 0, "
+        f"cycle {found.cycle}: expected {found.expected}, seen {seen}"
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_wrong_output_value_is_listed(built, seed):
+    rng = np.random.default_rng(seed)
+    frames, expected = design.values(3, seed)
+    wrong = expected["output"].copy()
+    places = {tuple(int(rng.integers(n)) for n in wrong.shape) for _ in range(5)}
+    for place in places:
+        wrong[place] = 3 if wrong[place] != 3 else -4
+    result = run(built, frames, expected | {"output": wrong})
+    assert {(d.frame, d.row, d.column, d.channel) for d in result.mismatches} == places
+    for d in result.mismatches:
+        place = (d.frame, d.row, d.column, d.channel)
+        assert (d.seen, d.expected) == (expected["output"][place], wrong[place])
+    assert [d.cycle for d in result.mismatches] == sorted(d.cycle for d in result.mismatches)
+
+
+def test_differences_of_a_tap_are_counted_beyond_those_listed(built):
+    frames, expected = design.values(3, 1)
+    wrong = np.where(expected["conv.invert"] == 7, -8, 7)
+    result = run(built, frames, expected | {"conv.invert": wrong})
+    assert result.mismatched == 36  # all beats
+    assert len({d.cycle for d in result.mismatches}) == 16
+
+
+def test_a_hang_ends_and_names_the_stuck_block(tmp_path):
+    bench = design.make(tmp_path, stuck_after=17)
+    frames, expected = design.values(2, 0)
+    with pytest.raises(DifferenceError, match="the first block that gives nothing is last.halve") as error:
+        run((bench, tmp_path / "sim"), frames, expected, deadline=700)
+    assert "deadline 700 cycles" in str(error.value)
+    assert "conv.queue 17 of 24 beats (offered, not taken)" in str(error.value)
+    assert "output 17 of 24 beats (nothing offered)" in str(error.value)
+    with pytest.raises(DifferenceError, match=r"200 without a transfer, stopped in cycle 2\d\d;"):
+        run((bench, tmp_path / "sim"), frames, expected, quiet=200)
+
+
+def test_tlast_out_of_place(tmp_path):
+    bench = design.make(tmp_path, late_tlast=1)
+    frames, expected = design.values(1, 0)
+    with pytest.raises(DifferenceError, match=r"output 'output': TLAST is 1, not 0, in beat 10 \(cycle \d+\)"):
+        run((bench, tmp_path / "sim"), frames, expected)
+
+
+def test_one_frame_has_no_interval(tmp_path):
+    frames, expected = design.values(1, 0)
+    result = run((design.make(tmp_path), tmp_path / "sim"), frames, expected).check()
+    assert result.interval_cycles is None
+
+
+def test_arrays_that_do_not_suit(built):
+    frames, expected = design.values(3, 0)
+    with pytest.raises(ValueError, match="no expected values for 'last.halve'"):
+        run(built, frames, {name: x for name, x in expected.items() if name != "last.halve"})
+    with pytest.raises(ValueError, match="equally many"):
+        run(built, {"input": frames["input"][:2]}, expected)
+    with pytest.raises(ValueError, match="leave the range"):
+        run(built, {"input": frames["input"] + 8}, expected)
+    with pytest.raises(ValueError, match="must be"):
+        run(built, {"input": frames["input"][..., :3]}, expected)
+
+
+def test_verilog_that_does_not_compile_shows_the_error_and_the_log(tmp_path):
+    bench = design.make(tmp_path)
+    bench.verilog[0].write_text("module network; no such thing; endmodule\n")
+    with pytest.raises(ToolFailed, match=r"Icarus Verilog.* could not build the bench") as error:
+        run((bench, tmp_path / "sim"), *design.values(1, 0))
+    assert f"{tmp_path / 'sim' / 'build.log'}" in str(error.value)
+    assert "network.v:1" in str(error.value)
+
+
+def test_waves(tmp_path):
+    run((design.make(tmp_path), tmp_path / "sim"), *design.values(1, 0), waves=True).check()
+    assert list((tmp_path / "sim").glob("**/*.fst"))
+
+
+def test_verilator_agrees_with_icarus_and_builds_once(built, tmp_path):
+    frames, expected = design.values(3, 9)
+    stages = []
+    options = dict(stalls=0.5, seed=4)
+    icarus = run(built, frames, expected, **options)
+    folder = tmp_path / "with space"  # GNU make can't work there
+    for _ in range(2):
+        verilator = run(
+            (built[0], folder),
+            frames,
+            expected,
+            simulator="verilator",
+            progress=lambda s, f: stages.append(s),
+            **options,
+        )
+        assert np.array_equal(verilator.outputs["output"], icarus.outputs["output"])
+        for name in ("first_in", "last_in", "first_out", "last_out"):
+            assert np.array_equal(getattr(verilator, name), getattr(icarus, name)), name
+        assert (verilator.cycles, verilator.fills) == (icarus.cycles, icarus.fills)
+    assert set(stages) == {"verilating", "compiling", "running"}
+    assert verilator.build_seconds < 0.5
+    wrong = expected["last.halve"].copy()
+    wrong[0, 0, 0, 0] ^= 1
+    expected = expected | {"last.halve": wrong}
+    found = [
+        run((built[0], place), frames, expected, simulator=name, **options).mismatches
+        for name, place in (("verilator", folder), ("icarus", built[1]))
+    ]
+    assert found[0] == found[1] and len(found[0]) == 1
+
+
+def test_what_is_missing_is_named(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(ToolMissing, match=r"Icarus Verilog \(iverilog\) is not on PATH.*apt install iverilog"):
+        tools.find_simulator("icarus")
+    with pytest.raises(ToolMissing, match=r"needs a C\+\+ compiler; install one .*apt install g\+\+ make"):
+        tools.find_simulator("verilator")
+    with pytest.raises(ToolMissing, match=r"no simulator: .*g\+\+.*iverilog"):
+        tools.find_simulator("auto")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ToolMissing, match="'no-such-compiler' that CXX names is not there"):
+        tools.find_simulator("verilator")
+    with pytest.raises(OptionError, match="unknown simulator 'modelsim'; choose one of auto, verilator, icarus"):
+        tools.find_simulator("modelsim")
