@@ -127,8 +127,8 @@ def _check_straight_through(quantizer, base, raw, frac, scale) -> None:
 
 
 def as_float32(latent: np.ndarray) -> np.ndarray:
-    """Stored weights as float32; ValueError where a value isn't finite."""
+    """Stored weights as TensorFlow computes with them: subnormal float32 are 0. ValueError where one isn't finite."""
     latent = np.asarray(latent, dtype=np.float32)
     if not np.isfinite(latent).all():
         raise ValueError("weights must be finite")
-    return latent
+    return np.where(np.abs(latent) < np.finfo(np.float32).tiny, np.float32(0), latent)

@@ -24,7 +24,8 @@ _FLOAT32_INTEGERS = 2**24
 
 @dataclass(frozen=True)
 class quantized_bits(Quantizer):
-    """alpha · step · clip(round(x / step), -m + symmetric, m - 1), step = 2^integer / m, m = 2^(bits - keep_negative)."""
+    """alpha · step · clip(round(x / step), -m + symmetric, m - 1), with m = 2^(bits - keep_negative) and
+    step = 2^integer / m. One signed bit gives ±alpha."""
 
     bits: int = 8
     integer: int = 0

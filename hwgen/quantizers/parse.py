@@ -57,6 +57,8 @@ _REFUSED = {
     "quantized_ulaw": ("quantized_ulaw gives values off every fixed-point grid", "use quantized_bits"),
     "quantized_hswish": ("quantized_hswish isn't monotone", "use quantized_relu"),
     "hard_sigmoid": ("hard_sigmoid differs between Keras and QKeras", "use quantized_sigmoid"),
+    "tanh": ("'tanh' isn't exact", "use quantized_tanh"),
+    "sigmoid": ("'sigmoid' isn't exact", "use quantized_sigmoid"),
     "softmax": ("softmax is only possible as the last layer", "use quantized_relu"),
 }
 
@@ -84,14 +86,8 @@ def parse(spec, flavour: str) -> Quantizer | None:
 
 def _from_string(text: str, flavour: str) -> Quantizer:
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        if isinstance(tree, ast.Name):
-            return _make(tree.id, {}, flavour)
-        if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
-            raise ValueError
-        name, values = tree.func.id, [ast.literal_eval(a) for a in tree.args]
-        config = {k.arg: ast.literal_eval(k.value) for k in tree.keywords}
-    except (ValueError, SyntaxError, TypeError):
+        name, values, config = _call(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         change = "write it as quantized_bits(4,0,alpha='auto_po2')"
         raise UnsupportedQuantizer(f"{text!r} can't be read as a quantizer", change) from None
     names = _positional(name, flavour)
@@ -100,6 +96,17 @@ def _from_string(text: str, flavour: str) -> Quantizer:
     for key in config.keys() & set(names[: len(values)]):
         raise UnsupportedQuantizer(f"{text!r} gives {key} twice", "give it once")
     return _make(name, dict(zip(names, values)) | config, flavour)
+
+
+def _call(text: str) -> tuple[str, list, dict]:
+    """Name, positional and named arguments of "name" or "name(literal, key=literal)"."""
+    tree = ast.parse(text.strip(), mode="eval").body
+    if isinstance(tree, ast.Name):
+        return tree.id, [], {}
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
+        raise ValueError
+    named = {k.arg: ast.literal_eval(k.value) for k in tree.keywords}
+    return tree.func.id, [ast.literal_eval(a) for a in tree.args], named
 
 
 def _positional(name: str, flavour: str) -> tuple[str, ...]:
@@ -114,9 +121,7 @@ def _make(name: str, config: dict, flavour: str) -> Quantizer:
     if name in _REFUSED:
         raise UnsupportedQuantizer(*_REFUSED[name])
     if name not in _CLASSES or (name == "quantized_linear" and flavour == "0.9"):
-        raise UnsupportedQuantizer(
-            f"{name!r} isn't a quantizer that hwgen knows", "use quantized_bits or quantized_relu"
-        )
+        raise UnsupportedQuantizer(f"{name!r} is not a known quantizer", "use quantized_bits or quantized_relu")
     cls = _CLASSES[name]
     own = {f.name for f in fields(cls)} - {"flavour"}
     kept = {}
@@ -129,9 +134,7 @@ def _make(name: str, config: dict, flavour: str) -> Quantizer:
         elif key in _FIXED and value != _FIXED[key]:
             raise UnsupportedQuantizer(f"{name} with {key}={value!r} isn't exact", f"use {key}={_FIXED[key]!r}")
         elif name == "binary" and key == "use_stochastic_rounding" and value:
-            raise UnsupportedQuantizer(
-                "binary with use_stochastic_rounding fails in QKeras's inference", "leave it out"
-            )
+            raise UnsupportedQuantizer("binary with use_stochastic_rounding fails in QKeras itself", "leave it out")
         elif key not in _FIXED and key not in _TRAINING_ONLY and not name.startswith("stochastic_"):
             raise UnsupportedQuantizer(f"{name} with {key}={value!r} isn't supported", f"leave {key} out")
     return _checked(cls(**kept, flavour=flavour))
@@ -159,8 +162,4 @@ def _checked(quantizer: Quantizer) -> Quantizer:
     alpha = getattr(quantizer, "alpha", None)
     if isinstance(alpha, str) and alpha not in ("auto", "auto_po2"):
         raise UnsupportedQuantizer(f"{quantizer} has an unknown alpha", "use 'auto', 'auto_po2' or a number")
-    if isinstance(alpha, str) and hasattr(quantizer, "symmetric"):
-        # QKeras forces this for quantized_bits; quantized_linear computes with what it is given.
-        if isinstance(quantizer, quantized_bits):
-            object.__setattr__(quantizer, "symmetric", True)
     return quantizer

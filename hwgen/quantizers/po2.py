@@ -56,14 +56,14 @@ class _PowerOfTwo(Quantizer):
         exponents = np.clip(_rounded_log2(np.maximum(x, _EPSILON)), lo, hi)
         return np.where(x < _EPSILON, lo, exponents)
 
-    def _signed(self, latent, sign, exponents, channel_axis):
+    def _signed(self, latent, sign, exponents, channel_axis, base=None):
         least, most = int(exponents.min()), int(exponents.max())
         if most - least >= MAX_WIDTH:
             raise UnsupportedQuantizer(
                 f"{self} makes weights from 2^{least} to 2^{most}", "use fewer bits or a max_value"
             )
         raw = sign.astype(np.int64) << (exponents - least).astype(np.int64)
-        return finish(self, latent, raw, -least, np.float32(1), channel_axis)
+        return finish(self, latent, raw, -least, np.float32(1), channel_axis, base)
 
     def _steps(self, slope: Fraction = Fraction(1)) -> tuple[list[Threshold], list[Fraction]]:
         """Thresholds on x, ascending, at which 2^round(log2(slope · x)) reaches the next level; and the levels."""
@@ -113,7 +113,10 @@ class quantized_relu_po2(_PowerOfTwo):
         latent = as_float32(latent)
         negative = (latent < 0) & bool(self.negative_slope)
         size = np.where(negative, -latent * np.float32(self.negative_slope), np.maximum(latent, 0))
-        return self._signed(latent, np.where(negative, -1, 1), self._magnitude_exponents(size), channel_axis)
+        base = np.where(latent > 0, latent, latent * np.float32(self.negative_slope))
+        if self.max_value is not None:
+            base = np.where(latent <= self.max_value, base, np.float32(self.max_value))
+        return self._signed(latent, np.where(negative, -1, 1), self._magnitude_exponents(size), channel_axis, base)
 
     def function(self):
         thresholds, levels = self._steps()

@@ -45,7 +45,9 @@ class quantized_relu(Quantizer):
         parts = [Rounded(m / 2 / top, 2 * step, Fraction(0), top - step, m / 2, -top)]
         if slope:
             gain, offset = m / 2 / top * slope, m / 2 * slope
-            parts.append(Rounded(gain, 2 * step, -slope * top, Fraction(0), offset, -slope * top))
+            # The sigmoid's end at 1 may round below 0 here: then the slope pulls down positive values too.
+            hi = min(Fraction(0), 2 * step * round(m * slope) - slope * top)
+            parts.append(Rounded(gain, 2 * step, -slope * top, hi, offset, -slope * top))
         return parts
 
     def _bounded(self, parts):
