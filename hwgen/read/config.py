@@ -175,6 +175,7 @@ def _inbound(description: Mapping) -> tuple[Ref, ...]:
     """What a layer of a functional model is called with, in order."""
     nodes = description["inbound_nodes"]
     name = description.get("name") or description["config"]["name"]
+    _need_layer(name, description)
     if len(nodes) > 1:
         raise ModelError("is called more than once", layer=name, change="give every call a layer of its own")
     if not nodes:
@@ -192,6 +193,19 @@ def _inbound(description: Mapping) -> tuple[Ref, ...]:
     for tensor in tensors:
         _need_plain_call(name, tensor[3] if len(tensor) > 3 else {})
     return tuple(_ref(tensor) for tensor in tensors)
+
+
+def _need_layer(name: str, description: Mapping) -> None:
+    """Refuses operations on tensors, whose arguments and defaults aren't those of the layers of the same name.
+
+    Keras 3's `x + y` passes: it stands there as an Add.
+    """
+    kind, config, nodes = _class_name(description), description["config"], description["inbound_nodes"]
+    # Only layers have a `trainable`; Keras 2 has classes of its own for operations.
+    keras3 = nodes and isinstance(nodes[0], dict) and "trainable" not in config and "layers" not in config
+    if kind in ("TFOpLambda", "SlicingOpLambda") or (keras3 and kind not in ("Add", "InputLayer")):
+        what = config.get("function", kind)
+        raise ModelError(f"is the operation {what!r}, not a layer", layer=name, change="use a layer, such as Add for +")
 
 
 def _keras3_tensors(name: str, value) -> Iterator[Ref]:

@@ -16,7 +16,8 @@ from hwgen.read.variables import named
 
 def is_model(thing) -> bool:
     """True for an object with the methods of a Keras model."""
-    return callable(getattr(thing, "to_json", None)) and hasattr(thing, "layers") and hasattr(thing, "weights")
+    kind = type(thing)  # Keras 2 refuses some properties of a model that was never called
+    return all(hasattr(kind, name) for name in ("to_json", "layers", "weights"))
 
 
 def read(model) -> Network:
