@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 
 import numpy as np
+from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
 from hwgen.layers.block import Block
@@ -97,7 +98,10 @@ def run_block(
 
         return bench
 
-    simulator = Simulator(component)
+    design = Module()
+    design.domains.sync = ClockDomain()  # mere wires have none of their own
+    design.submodules.block = component
+    simulator = Simulator(design)
     simulator.add_clock(1e-6)
     for name, values in zip(in_names, beats):
         simulator.add_testbench(source(name, values), background=True)

@@ -1,0 +1,46 @@
+"""x >= constant in LUTs alone: a comparison that takes no carry chain."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Value
+
+
+def at_least(x: Value, bound: int) -> Value:
+    """One bit: x >= bound, for an x of any width and signedness and any integer bound."""
+    bits, shape = list(x), x.shape()
+    if shape.signed:
+        bits[-1] = ~bits[-1]
+        bound += 1 << (len(bits) - 1)
+    return _at_least(bits, bound)
+
+
+def _at_least(bits: list, bound: int) -> Value:
+    if bound <= 0:
+        return Const(1, 1)
+    if bound >= 1 << len(bits):
+        return Const(0, 1)
+    if len(bits) == 1:
+        return bits[0]
+    half = len(bits) // 2
+    low, high = bound & (1 << half) - 1, bound >> half
+    if low == 0:
+        return _at_least(bits[half:], high)
+    above, equal = _at_least(bits[half:], high + 1), _equal(bits[half:], high)
+    return above | (equal & _at_least(bits[:half], low))
+
+
+def _equal(bits: list, value: int) -> Value:
+    result = Const(1, 1)
+    for k, bit in enumerate(bits):
+        result = result & (bit if value >> k & 1 else ~bit)
+    return result
+
+
+def at_least_luts(width: int, bound: int, signed: bool) -> float:
+    """LUT6 of `at_least`, about: a trailing zero of the bound takes its bit out, six bits make a LUT, and halves join."""
+    if signed:
+        bound += 1 << (width - 1)
+    if bound <= 0 or bound >= 1 << width:
+        return 0
+    used = width - ((bound & -bound).bit_length() - 1)
+    return 1 if used <= 6 else used / 3.5
