@@ -173,6 +173,14 @@ def test_verilator_agrees_with_icarus_and_builds_once(built, tmp_path):
     assert found[0] == found[1] and len(found[0]) == 1
 
 
+def test_a_python_without_shared_library_is_named(built, monkeypatch):
+    for name in ("LIBPYTHON_LOC", "GPI_USERS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("find_libpython.find_libpython", lambda: None)
+    with pytest.raises(ToolMissing, match=r"as a shared library, .* apt install libpython3\.\d+\)"):
+        run(built, *design.values(3, 0))
+
+
 def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
