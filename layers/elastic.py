@@ -63,7 +63,8 @@ def up_down(value: Value, up, down) -> Value:
     if len(value) > SHORT:
         return (value + Cat(rise | fall, fall.replicate(len(value) - 1)))[: len(value)]
     return Cat(
-        value[k] ^ ((rise & value[:k].all()) | (fall & ~value[:k].any()) if k else rise | fall) for k in range(len(value))
+        value[k] ^ ((rise & value[:k].all()) | (fall & ~value[:k].any()) if k else rise | fall)
+        for k in range(len(value))
     )
 
 

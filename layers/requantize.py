@@ -60,7 +60,9 @@ class Requantize(Beatwise):
         """The range before clipping, in Python's integers: a left shift may exceed int64 and then be clipped."""
         if self.shift <= 0:
             return self.input.lo << -self.shift, self.input.hi << -self.shift
-        return tuple(int(round_half_even(np.array(end, dtype=object), 1 << self.shift)) for end in (self.input.lo, self.input.hi))
+        return tuple(
+            int(round_half_even(np.array(end, dtype=object), 1 << self.shift)) for end in (self.input.lo, self.input.hi)
+        )
 
     @property
     def rounds(self) -> bool:
@@ -117,7 +119,9 @@ class Requantize(Beatwise):
         bound = self.hi if self.rounds else (self.hi >> up) + 1
         over = delayed(m, at_least(floor, bound), 1) if over else Const(0)
         under = delayed(m, ~at_least(floor, -(-self.lo >> up)), 1) if under else Const(0)
-        step = delayed(m, x[self.shift - 1] & (x[: self.shift - 1].any() | x[self.shift]), 1) if self.rounds else Const(0)
+        step = (
+            delayed(m, x[self.shift - 1] & (x[: self.shift - 1].any() | x[self.shift]), 1) if self.rounds else Const(0)
+        )
         low = Mux(over, Const(self.hi, shape).as_unsigned(), Mux(under, Const(self.lo, shape).as_unsigned(), low))
         step = step & ~over & ~under
         if self.stages == 2:

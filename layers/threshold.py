@@ -21,7 +21,6 @@ from hwgen.layers.beatwise import (
 from hwgen.layers.block import Resources
 from hwgen.layers.compare import at_least, at_least_luts
 from hwgen.layers.elastic import counter, counter_cost
-from hwgen.layers.stream import element_shape
 from hwgen.tensor import TensorType
 
 MEMORIES = ("auto", *rom.STYLES)

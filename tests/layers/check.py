@@ -25,9 +25,16 @@ def check_block(block, seed: int, expected, frames: int = 2, inputs=None) -> Non
         run = run_block(block, *inputs, seed=seed, stall_in=stall_in, stall_out=stall_out)
         assert len(run.outputs) == block.fan_out
         for output in run.outputs:
-            assert (output == wanted).all(), f"outputs differ with stalls {stall_in}, {stall_out} (seed {seed}): {block}"
+            assert (output == wanted).all(), (
+                f"outputs differ with stalls {stall_in}, {stall_out} (seed {seed}): {block}"
+            )
         if not stall_in and not stall_out:
             check_schedule(block, run.taken, run.emitted, frames)
+        elif not stall_out:
+            # Offered when they were taken, whatever the gaps, beats are taken and answered in the same cycles.
+            took, gave = block.schedule(*run.taken)
+            assert all((a == b).all() for a, b in zip(took, run.taken)), f"taken with gaps (seed {seed}): {block}"
+            assert all((times == gave).all() for times in run.emitted), f"emitted with gaps (seed {seed}): {block}"
     assert block.cost().lut >= 0
 
 

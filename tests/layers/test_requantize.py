@@ -42,7 +42,7 @@ def test_requantize(case):
     near = rng.integers(least, most + 1, size=(2, 2, 3, 6)) * Fraction(2) ** shift
     step = 1 << max(shift - 1, 0)
     values = np.array([int(v) + int(d) * step for v, d in zip(near.reshape(-1), rng.integers(-2, 3, near.size))])
-    values[:: 5] = rng.integers(lo, hi + 1, len(values[:: 5]))
+    values[::5] = rng.integers(lo, hi + 1, len(values[::5]))
     x = np.clip(values, lo, hi).reshape(2, 2, 3, 6)
     x[0, 0, 0, :2] = lo, hi
     check_block(block, case, lambda x: definition(x, shift, least, most), inputs=[x])

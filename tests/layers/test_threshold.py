@@ -14,7 +14,13 @@ def definition(x, thresholds, falling, lo):
 def make(rng, shape, input_range, levels, lo, lanes, rows, falling, memory="auto"):
     reach = max(4, (input_range[1] - input_range[0]) // 8)
     thresholds = rng.integers(input_range[0] - reach, input_range[1] + reach, size=(rows, levels))
-    falls = np.zeros(rows, bool) if falling == "none" else np.ones(rows, bool) if falling == "all" else rng.random(rows) < 0.5
+    falls = (
+        np.zeros(rows, bool)
+        if falling == "none"
+        else np.ones(rows, bool)
+        if falling == "all"
+        else rng.random(rows) < 0.5
+    )
     return Threshold(TensorType(shape, *input_range, 3), np.sort(thresholds, axis=1), falls, lo, 2, lanes, memory)
 
 

@@ -1,0 +1,116 @@
+"""Concatenation of channels: streams joined one behind the other within each pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from amaranth.hdl import Cat as Bits
+from amaranth.hdl import Const, Module, Mux, Signal, Value
+
+from hwgen.layers.beatwise import BeatwiseComponent
+from hwgen.layers.block import Block, Resources, paced
+from hwgen.layers.elastic import counter, counter_cost, register, register_cost
+from hwgen.layers.stream import element_shape, layout
+from hwgen.tensor import TensorType
+
+
+@dataclass(frozen=True)
+class Cat(Block):
+    """For each pixel all beats of the first part, then of the second, and so on; a register holds the result.
+
+    The parts (at least 2) have the same height, width, frac and divisor; elements are extended to the common type. A part's ready
+    depends on the output's in the same cycle. A part that a beat has not reached yet has `needs` -1 in that frame.
+    """
+
+    parts: tuple[TensorType, ...]
+    lanes: int
+
+    def __post_init__(self):
+        if len(self.parts) < 2:
+            raise ValueError(f"a concatenation needs at least 2 parts, not {len(self.parts)}")
+        first = self.parts[0]
+        for part in self.parts:
+            layout(part, self.lanes)
+            for name in ("frac", "divisor"):
+                if getattr(part, name) != getattr(first, name):
+                    raise ValueError(f"{name} differs: {[getattr(p, name) for p in self.parts]}")
+            if part.shape[:2] != first.shape[:2]:
+                raise ValueError(f"heights or widths differ: {[p.shape for p in self.parts]}")
+
+    @property
+    def inputs(self):
+        return self.parts
+
+    @cached_property
+    def result(self):
+        shape = (*self.parts[0].shape[:2], sum(part.channels for part in self.parts))
+        return replace(self.parts[0], shape=shape, lo=min(p.lo for p in self.parts), hi=max(p.hi for p in self.parts))
+
+    @property
+    def lanes_in(self):
+        return (self.lanes,) * len(self.parts)
+
+    @property
+    def lanes_out(self):
+        return self.lanes
+
+    @property
+    def interval(self):
+        return self.beats_out
+
+    def evaluate(self, *inputs):
+        return np.concatenate(inputs, axis=3)
+
+    @cached_property
+    def _turns(self) -> np.ndarray:
+        """(beats a pixel,): which part each beat comes from."""
+        return np.repeat(np.arange(len(self.parts)), [part.channels // self.lanes for part in self.parts])
+
+    def needs(self, port=0):
+        return np.cumsum(np.tile(self._turns == port, self.result.pixels)) - 1
+
+    def schedule(self, *arrivals):
+        turns = np.tile(self._turns, sum(map(len, arrivals)) // len(self._turns))
+        offered = np.empty(len(turns), dtype=np.int64)
+        for port, times in enumerate(arrivals):
+            offered[turns == port] = times
+        taken = paced(offered)
+        return tuple(taken[turns == port] for port in range(len(self.parts))), taken + 1
+
+    def component(self):
+        return BeatwiseComponent(self)
+
+    def build(self, m: Module, ports) -> None:
+        streams = [getattr(ports, f"i{k}") for k in range(len(self.parts))]
+        shape = element_shape(self.result)
+        step = Signal()
+        beat, _ = counter(m, len(self._turns), step, "beat")
+        ends = np.searchsorted(self._turns, np.arange(len(self.parts)), side="right")
+        # `turn` is a register of its own, one-hot, so that the multiplexer doesn't wait for the counter.
+        turn = Signal(len(self.parts), init=1)
+        leaves = Value.cast(0)
+        for end in ends:
+            leaves = leaves | (beat == int(end) - 1)
+        with m.If(step & leaves):
+            m.d.sync += turn.eq(Bits(turn[-1], turn[:-1]))
+        valid, payload = Value.cast(0), Const(0, shape.width * self.lanes)
+        for k, stream in enumerate(streams):
+            wide = [Signal(shape) for _ in range(self.lanes)]
+            m.d.comb += [element.eq(lane) for element, lane in zip(wide, stream.payload)]
+            payload = payload | Mux(turn[k], Bits(wide), 0)
+            valid = valid | (turn[k] & stream.valid)
+        ready = register(m, valid, payload, ports.o)
+        m.d.comb += [stream.ready.eq(turn[k] & ready) for k, stream in enumerate(streams)]
+        m.d.comb += step.eq(valid & ready)
+
+    def cost(self):
+        count, bits = len(self.parts), self.result.width * self.lanes
+        # A LUT6 takes three parts with their turns; the next ones two and the sum so far.
+        select = bits * max(1, -(-(count - 1) // 2))
+        control = Resources(lut=2.5 * count + 2, ff=count) + counter_cost(len(self._turns))
+        return Resources(lut=select) + control + register_cost(bits)
+
+    def describe(self):
+        return f"Cat[{'+'.join(str(part.channels) for part in self.parts)} channels, {self.lanes} lanes]"

@@ -1,0 +1,60 @@
+import pytest
+from amaranth.sim import Simulator
+
+from hwgen.layers.fifo import Fifo
+from hwgen.layers.queue import block_rams
+from hwgen.tensor import TensorType
+from tests.layers.check import check_block
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 5, 7, 16, 33, 34, 70])
+def test_fifo(depth):
+    block = Fifo(
+        TensorType((3, 7, 4), -9, 30), (1, 2, 4)[depth % 3], depth, ("auto", "distributed", "block")[depth % 3]
+    )
+    check_block(block, depth, lambda x: x)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 6, 300])
+def test_holds_depth_beats_and_counts_them(depth):
+    """Filled until it refuses, then emptied: as many beats as it is deep, and `level` is right in every cycle."""
+    component = Fifo(TensorType((1, 1, 1), 0, 2**16 - 1), 1, depth).component()
+    levels, got = [], []
+
+    async def bench(ctx):
+        held = 0
+        for draining in (False, True):
+            ctx.set(component.o.ready, draining)
+            for cycle in range(depth + 5):
+                ctx.set(component.i.valid, not draining)
+                ctx.set(component.i.payload, [held])
+                assert ctx.get(component.level) == held - len(got)
+                if draining and ctx.get(component.o.valid):
+                    got.append(ctx.get(component.o.payload[0]))
+                elif not draining and ctx.get(component.i.ready):
+                    held += 1
+                levels.append(held)
+                await ctx.tick()
+        assert held == depth
+
+    simulator = Simulator(component)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert got == list(range(depth))
+
+
+@pytest.mark.parametrize(
+    "bits, size, rams",
+    [(36, 512, 0.5), (37, 512, 1), (18, 1024, 0.5), (32, 1024, 1), (9, 2048, 0.5), (1, 32768, 1), (4, 65536, 8)],
+)
+def test_block_rams(bits, size, rams):
+    assert block_rams(bits, size) == rams
+
+
+def test_bad_parameters_are_refused():
+    type_ = TensorType((1, 1, 2), 0, 3)
+    with pytest.raises(ValueError, match="depth must be at least 2, not 1"):
+        Fifo(type_, 1, 1)
+    with pytest.raises(ValueError, match="memory must be one of auto, distributed, block, not 'flash'"):
+        Fifo(type_, 1, 4, "flash")
