@@ -1,8 +1,9 @@
 """Ways to compute Σ w·x over the inputs of a beat, one class each, all with the same interface.
 
-What a way of multiplying needs each cycle is a code: the bits that stand for the weights of one word, in the form that the hardware
-wants them (signs pulled out of sums, gates, multiplexer settings). `encode` makes the codes and counts, for each word, the constant
-by which the hardware's sum differs from the true one; that constant goes into the bias. The hardware then has no corrections at all.
+What a way of multiplying needs each cycle is a code: the bits that stand for the weights of one word, in the form that
+the hardware wants them (signs pulled out of sums, gates, multiplexer settings). `encode` makes the codes and counts, for
+each word, the constant by which the hardware's sum differs from the true one; that constant goes into the bias. The
+hardware then has no corrections at all.
 
 Signed inputs come in offset binary, as unsigned x + 2^(width - 1): unsigned adders are a bit narrower.
 """
@@ -15,9 +16,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from amaranth.hdl import Array, C, Cat, Module, Signal
+from amaranth.hdl import Array, C, Cat, Module, Signal, Value
 
-from hwgen.layers.adder_tree import Operand, Tree, inverted, plan
+from hwgen.layers.adder_tree import Operand, Tree, plan
 from hwgen.layers.block import Resources
 from hwgen.layers.rom import bits_of
 
@@ -93,13 +94,13 @@ class Arithmetic(ABC):
         return _close(np.concatenate([bits, slots], axis=-1), sign, offset, self.tree.root)
 
     def build(self, m: Module, x: list, bits: list, words: np.ndarray, shared: dict):
-        """One lane. x: the inputs; bits: its code, each bit with its delay. Returns the sum, a combinational inversion behind registers.
+        """One lane: its sum, `latency` cycles after the inputs x. bits: its code, each with its delay.
 
         shared: a dict for what lanes of the same inputs can share.
         """
         leaves = self.operands(m, x, bits[: self.code_bits], words)
         root = self.tree.build(m, leaves, bits[self.code_bits : -1])
-        return _signed_root(root, self.tree.root, bits[-1])
+        return Sum(root, bits[-1], self.tree.root.sign, self.tree.root.exponent)
 
     def cost(self, lanes: int) -> Resources:
         """Adders and their operands for lanes that have the same inputs; without the weights' memory."""
@@ -107,16 +108,24 @@ class Arithmetic(ABC):
 
 
 def _close(bits, sign, offset, root: Operand):
-    """Appends the root's sign bit, and moves sign and exponent of the root into the constant."""
-    negative = sign < 0
-    constant = np.where(negative, -offset - root.mask, offset) << root.exponent
-    return np.concatenate([bits, negative[..., None]], axis=-1), constant
+    """Appends the bit that adds the root rather than subtract it; moves sign and exponent of the root into the constant.
+
+    Where that bit is not known beforehand, adding is subtracting the complement: root - (2^width - 1).
+    """
+    positive = sign > 0
+    mask = (1 << root.width) - 1 if root.sign == 0 else 0
+    constant = np.where(positive, offset + mask, -offset) << root.exponent
+    return np.concatenate([bits, positive[..., None]], axis=-1), constant
 
 
-def _signed_root(root, operand: Operand, sign):
-    if not operand.signed:
-        root = inverted(root, operand, sign)
-    return root << operand.exponent if operand.exponent else root
+@dataclass(frozen=True)
+class Sum:
+    """What a lane's tree delivers, ±value · 2^exponent. sign: +1, -1, or 0 where the bit `positive` says it."""
+
+    value: Value
+    positive: Value
+    sign: int
+    exponent: int
 
 
 @dataclass(frozen=True)
@@ -189,7 +198,7 @@ class SignDigits(Arithmetic):
             shared[key] = total
         root = self.tree.build(m, x * self.count, bits[:-2])
         root = self.join.build(m, [shared[key], root], bits[-2:-1])
-        return _signed_root(root, self.join.root, bits[-1])
+        return Sum(root, bits[-1], self.join.root.sign, self.join.root.exponent)
 
     def cost(self, lanes):
         cost = self.tree.cost * lanes
@@ -433,28 +442,28 @@ class Constants(Arithmetic):
         return source, tuple(leaves)
 
     def encode(self, weights):
-        negative, constants = [], []
+        positive, constants = [], []
         for lane in weights[0]:
             _, leaves = self._terms(lane)
             if not leaves:
-                negative.append(False)
+                positive.append(False)
                 constants.append(0)
                 continue
             tree, signs = plan(leaves), np.array([leaf.sign for leaf in leaves])
             bits, constant = _close(*tree.encode(signs, np.full_like(signs, -self.offset)), tree.root)
-            negative.append(bits[-1])
+            positive.append(bits[-1])
             constants.append(int(constant))
-        return np.array(negative)[None, :, None], np.array(constants, dtype=np.int64)[None]
+        return np.array(positive)[None, :, None], np.array(constants, dtype=np.int64)[None]
 
     def build(self, m, x, bits, words, shared):
         source, leaves = self._terms(words[0])
         if not leaves:
-            return C(0, 1)
+            return Sum(C(0, 1), bits[-1], 1, 0)
         tree = plan(leaves)
         root = tree.build(m, [x[k] for k in source], [])
         for _ in range(self.latency - tree.depth):
             root = registered(m, root)
-        return _signed_root(root, tree.root, bits[-1])
+        return Sum(root, bits[-1], tree.root.sign, tree.root.exponent)
 
     def cost(self, lanes):
         # As many adders as digits, less one; half of them at the leaves, a bit wider at each level.

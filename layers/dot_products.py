@@ -26,7 +26,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 
 from hwgen.layers import rom
-from hwgen.layers.arithmetic import Arithmetic, registered
+from hwgen.layers.adder_tree import inverted
+from hwgen.layers.arithmetic import Arithmetic, Sum, registered
 from hwgen.layers.block import Resources
 from hwgen.layers.credit import CreditedOutput, credits_needed
 from hwgen.layers.stream import element_shape, layout
@@ -249,10 +250,13 @@ def _split(columns: list, width: int) -> list:
     return [columns[k : k + width] for k in range(0, len(columns), width)]
 
 
-def _added(addend, total, shift: int, width: int):
-    """addend + (total << shift), in `width` bits, the low bits of the addend led past the adder."""
-    addend = Cat(*addend) if isinstance(addend, list) else addend
-    return Cat(addend[:shift], (addend[shift:] + total)[: width - shift])
+def _added(addend, total: Sum, shift: int, width: int):
+    """addend ± (total << shift), in `width` bits, the low bits of the addend led past the adder."""
+    addend, shift = Cat(*addend) if isinstance(addend, list) else addend, shift + total.exponent
+    if shift >= width:
+        return addend
+    high = addend[shift:] + total.value if total.sign > 0 else addend[shift:] - inverted(total.value, total.positive)
+    return Cat(addend[:shift], high[: width - shift])
 
 
 @lru_cache(maxsize=65536)
