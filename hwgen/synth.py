@@ -40,7 +40,7 @@ def _memory(luts: int, *names: str) -> dict[str, Resources]:
     return _logic(*names, lut=luts, lutram=luts)
 
 
-# What each cell takes. A LUT cell counts as a whole LUT6 site, as Yosys doesn't pack two small ones into one; an inverter
+# What each cell takes. A LUT cell counts as a whole LUT6 site: Yosys does not pack two small ones into one. An inverter
 # that is left over becomes a LUT in place and route. MUXF7/F8 and constants take nothing that is counted.
 CELLS: dict[str, dict[str, Resources]] = {
     # Sites from Xilinx UG953, UG474.

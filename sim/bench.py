@@ -151,13 +151,13 @@ def generate(bench: Bench, frames: int) -> str:
         checks.append(
             f"  hwgen_tap #(.ID({k}), .WIDTH({tap.width}), .BEATS({tap.beats}), .FRAMES({frames}), "
             f'.FILE("{memory_file("t", k)}")) t{k} ({common},\n'
-            f"    .valid({net}__valid), .ready({net}__ready), .payload({net}__payload), {status('t', k)});"
+            f"    .valid({net}__valid), .ready({net}__ready), .payload({net}__payload), "
+            f".bits($bits({net}__payload)), {status('t', k)});"
         )
     for k, fill in enumerate(bench.fills):
-        width = fill.depth.bit_length()
+        outer.append(f"  wire [31:0] f{k}_level = dut.{_path(fill.path)}.level;")
         checks.append(
-            f"  hwgen_fill #(.ID({k}), .WIDTH({width})) f{k} (.clk(clk), .rst(rst), .report(report), .out(out), "
-            f".level(dut.{_path(fill.path)}.level));"
+            f"  hwgen_fill #({k}) f{k} (.clk(clk), .rst(rst), .report(report), .out(out), .level(f{k}_level));"
         )
     return _TOP.format(
         top=TOP,

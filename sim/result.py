@@ -100,6 +100,7 @@ class _Raw:
     differ: dict[int, list[tuple[int, int, str]]] = field(default_factory=dict)
     differing: dict[int, int] = field(default_factory=dict)
     fill: dict[int, int] = field(default_factory=dict)
+    width: dict[int, int] = field(default_factory=dict)
 
 
 def _read(path: Path) -> _Raw:
@@ -119,6 +120,8 @@ def _read(path: Path) -> _Raw:
                     raw.differing[int(k)] = int(count)
                 case ["fill", k, level]:
                     raw.fill[int(k)] = int(level)
+                case ["width", k, bits]:
+                    raw.width[int(k)] = int(bits)
                 case ["error", cycle]:
                     raw.errors.append(int(cycle))
                 case ["status", status]:
@@ -136,6 +139,9 @@ def read_results(path: Path, bench: Bench, frames: int, expected: Mapping[str, n
     limits: the deadlines of the run, for the message.
     """
     raw = _read(path)
+    for k, bits in raw.width.items():
+        tap = bench.taps[k]
+        raise DifferenceError(f"stream {tap.name!r} (layer {tap.layer!r}) is {bits} bits wide, not {tap.width}")
     found: list[Difference] = []
     for k, tap in enumerate(bench.taps):
         for beat, cycle, payload in raw.differ.get(k, []):

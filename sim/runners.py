@@ -18,7 +18,7 @@ from hwgen.sim.runtime import keep_runtime, restore_runtime, runtime_folder
 from hwgen.sim.tools import VerilatorTools
 
 # Amaranth's Verilog is correct but not in the style that lint asks for. All its registers have initial values.
-FLAGS = "-Wno-fatal -Wno-lint -Wno-style --x-assign fast --x-initial fast --no-assert --output-split 2000".split()
+FLAGS = "-Wno-fatal -Wno-lint -Wno-style --x-assign fast --x-initial fast --no-assert --output-split 8000".split()
 
 
 class _Watched:

@@ -134,12 +134,13 @@ module hwgen_sink #(
   hwgen_count #("m", ID, BEATS, FRAMES) counter (clk, rst, report, out, cycle, tvalid, tready, complete, moved, count, last);
 endmodule
 
-// Compares every beat of an inner stream with a file: "differ ID BEAT CYCLE PAYLOAD" for the first LIMIT that differ.
+// Compares every beat of an inner stream with a file: "differ ID BEAT CYCLE PAYLOAD" for the first LIMIT that differ. A payload
+// that isn't as wide as the type says would be cut or padded on its way here: "width ID BITS".
 module hwgen_tap #(
   parameter ID = 0, parameter WIDTH = 8, parameter BEATS = 1, parameter FRAMES = 1, parameter FILE = "", parameter LIMIT = 16
 ) (
   input clk, input rst, input report, input [31:0] out, input [31:0] cycle,
-  input valid, input ready, input [WIDTH-1:0] payload, output complete, output moved
+  input valid, input ready, input [WIDTH-1:0] payload, input [31:0] bits, output complete, output moved
 );
   reg [WIDTH-1:0] words [0:BEATS*FRAMES-1];
   reg [31:0] differ;
@@ -154,16 +155,15 @@ module hwgen_tap #(
         if (differ < LIMIT) $fdisplay(out, "differ %0d %0d %0d %h", ID, count, cycle, payload);
       end
       if (report) $fdisplay(out, "differing %0d %0d", ID, differ);
+      if (report && bits != WIDTH) $fdisplay(out, "width %0d %0d", ID, bits);
     end
   end
   hwgen_count #("t", ID, BEATS, FRAMES) counter (clk, rst, report, out, cycle, valid, ready, complete, moved, count, last);
 endmodule
 
 // The highest level of a FIFO.
-module hwgen_fill #(
-  parameter ID = 0, parameter WIDTH = 1
-) (input clk, input rst, input report, input [31:0] out, input [WIDTH-1:0] level);
-  reg [WIDTH-1:0] most;
+module hwgen_fill #(parameter ID = 0) (input clk, input rst, input report, input [31:0] out, input [31:0] level);
+  reg [31:0] most;
   always @(posedge clk) begin
     if (rst) most <= 0;
     else begin

@@ -1,5 +1,7 @@
 """The bench finds what is wrong and nothing else: on a small network made by hand, whose every value is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,14 @@ def test_tlast_out_of_place(tmp_path):
     frames, expected = design.values(1, 0)
     with pytest.raises(DifferenceError, match=r"output 'output': TLAST is 1, not 0, in beat 10 \(cycle \d+\)"):
         run((bench, tmp_path / "sim"), frames, expected)
+
+
+def test_a_stream_of_another_width(tmp_path):
+    bench = design.make(tmp_path)
+    wide = replace(design.INPUT, lo=-16)
+    bench = replace(bench, taps=(replace(bench.taps[0], type=wide), *bench.taps[1:]))
+    with pytest.raises(DifferenceError, match=r"stream 'conv.invert' \(layer 'conv'\) is 12 bits wide, not 15"):
+        run((bench, tmp_path / "sim"), *design.values(1, 0))
 
 
 def test_one_frame_has_no_interval(tmp_path):
