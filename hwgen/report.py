@@ -85,7 +85,7 @@ def _layer(name: str, nodes: list[Node]) -> dict:
     return {
         "name": name,
         "shape": list(last.type.shape),
-        "input_type": _type(nodes[0].op.inputs[0]),
+        "input_type": _type((*nodes[0].op.inputs, nodes[0].type)[0]),
         "output_type": _type(last.type),
         "folding": ", ".join(folding(n) for n in nodes if isinstance(n.op, (Neuron, DepthwiseNeuron, Window)))
         or folding(last),

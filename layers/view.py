@@ -1,8 +1,8 @@
-"""The same stream under another shape: Flatten, Reshape, and every layer that changes nothing. No hardware at all."""
+"""The same stream under another shape or divisor: Flatten, Reshape. No hardware at all."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,11 +12,15 @@ from hwgen.tensor import TensorType
 
 @dataclass(frozen=True)
 class View(Block):
-    """Raster order stays; `lanes` must divide the channels on both sides. emit connects straight through it."""
+    """Raster order stays; `lanes` must divide the channels on both sides. emit connects straight through it.
+
+    divisor: the divisor of the result where the raw values were multiplied to reach it, else None.
+    """
 
     input: TensorType
     shape: tuple[int, int, int]
     lanes: int = 1
+    divisor: int | None = None
 
     def __post_init__(self):
         if self.input.size != self.result.size:
@@ -31,7 +35,8 @@ class View(Block):
 
     @property
     def result(self):
-        return self.input.with_shape(self.shape)
+        divisor = self.input.divisor if self.divisor is None else self.divisor
+        return replace(self.input, shape=self.shape, divisor=divisor)
 
     @property
     def lanes_in(self):

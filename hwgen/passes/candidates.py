@@ -90,7 +90,7 @@ def _variants(block: Block) -> Iterator[Block]:
         return
     for neurons in divisors(block.result.channels):
         folded = replace(block, neurons=neurons)
-        for arithmetic in folded.arithmetics:
+        for arithmetic in folded.arithmetics():
             yield replace(folded, arithmetic=arithmetic)
 
 

@@ -229,18 +229,22 @@ def _worth(block: Block) -> float:
 
 
 def _aligned(b: _Builder, node: Node, k: int, multiplier: int) -> Ref:
-    """Input k times a constant."""
+    """Input k times a constant, on the grid of the node's result."""
     source = b.input(node, k)
-    if multiplier == 1:
-        return source
     type_, name = b.type(source), f"{node.name}.align{k}"
-    twos = multiplier.bit_length() - 1
-    if multiplier == 1 << twos:
+    twos = (multiplier & -multiplier).bit_length() - 1
+    if multiplier == 1:
+        pass
+    elif multiplier == 1 << twos:
         block = Requantize(type_, -twos, type_.lo << twos, type_.hi << twos, type_.frac + twos, lanes=1)
+        source = b.add(name, block, source, layer=node.layer)
     else:
         factor = np.full(type_.channels, multiplier, dtype=np.int64)
-        block = Scale(type_, factor, np.zeros_like(factor), 0, lanes=1)
-    return b.add(name, block, source, layer=node.layer)
+        source = b.add(name, Scale(type_, factor, np.zeros_like(factor), twos, lanes=1), source, layer=node.layer)
+    if b.type(source).divisor != node.op.divisor:
+        view = View(b.type(source), type_.shape, divisor=node.op.divisor)
+        source = b.add(f"{name}.grid", view, source, layer=node.layer)
+    return source
 
 
 def _add(b: _Builder, node: Node) -> None:

@@ -96,12 +96,15 @@ def dependence(graph: Graph, frames: int = 2) -> dict[str, np.ndarray]:
             beats = node.op.beats_out
             depends[node.name] = (np.arange(frames * beats, dtype=np.int64) + 1) * scale // beats - 1
         else:
-            parts = [depends[ref.node][needed(node.op, port, frames)] for port, ref in enumerate(node.inputs)]
+            parts = []
+            for port, ref in enumerate(node.inputs):
+                beats = needed(node.op, port, frames)
+                parts.append(np.where(beats < 0, -1, depends[ref.node][beats]))
             depends[node.name] = np.maximum.reduce(parts)
     return depends
 
 
 def needed(block, port: int, frames: int) -> np.ndarray:
-    """Block.needs over several frames back to back."""
+    """Block.needs over several frames back to back; -1 where nothing is needed yet."""
     start = np.arange(frames, dtype=np.int64)[:, None] * block.beats_in(port)
     return (start + block.needs(port)).reshape(-1)
