@@ -1,8 +1,8 @@
-// The parts of the bench: source, sink, checker, fill watcher and the control of a run. Each writes what it sees as lines of text
-// to the file handle `out`; hwgen/sim/result.py reads them. Cycles count from 0, the first cycle after reset.
+// The parts of the bench: source, sink, checker, fill watcher and the control of a run. Each writes what it sees as
+// lines of text to the file handle `out`; hwgen/sim/result.py reads them. Cycles count from 0, the first cycle after reset.
 `timescale 1ns/1ps
 
-// Starts when cocotb raises `go`; ends when everything is complete, at the deadline, or when no stream has moved for long.
+// Starts when cocotb raises `go`; ends when all is complete, at the deadline, or when no stream has moved for long.
 module hwgen_control #(
   parameter RESULTS = ""
 ) (
@@ -114,7 +114,8 @@ module hwgen_source #(
     else if (!tvalid || tready) offer <= !stop;
   end
   hwgen_stall random (clk, rst, stall, seed, stop);
-  hwgen_count #("s", ID, BEATS, FRAMES) counter (clk, rst, report, out, cycle, tvalid, tready, complete, moved, count, last);
+  hwgen_count #("s", ID, BEATS, FRAMES) counter (
+    clk, rst, report, out, cycle, tvalid, tready, complete, moved, count, last);
 endmodule
 
 // Takes beats: "beat ID CYCLE TLAST TUSER TDATA" each.
@@ -122,7 +123,8 @@ module hwgen_sink #(
   parameter ID = 0, parameter WIDTH = 8, parameter BEATS = 1, parameter FRAMES = 1
 ) (
   input clk, input rst, input report, input [31:0] out, input [31:0] cycle, input [31:0] stall, input [31:0] seed,
-  input [WIDTH-1:0] tdata, input tvalid, output reg tready, input tlast, input [31:0] tuser, output complete, output moved
+  input [WIDTH-1:0] tdata, input tvalid, output reg tready, input tlast, input [31:0] tuser,
+  output complete, output moved
 );
   wire stop, last;
   wire [31:0] count;
@@ -131,13 +133,15 @@ module hwgen_sink #(
     if (!rst && moved) $fdisplay(out, "beat %0d %0d %b %h %h", ID, cycle, tlast, tuser, tdata);
   end
   hwgen_stall random (clk, rst, stall, seed, stop);
-  hwgen_count #("m", ID, BEATS, FRAMES) counter (clk, rst, report, out, cycle, tvalid, tready, complete, moved, count, last);
+  hwgen_count #("m", ID, BEATS, FRAMES) counter (
+    clk, rst, report, out, cycle, tvalid, tready, complete, moved, count, last);
 endmodule
 
-// Compares every beat of an inner stream with a file: "differ ID BEAT CYCLE PAYLOAD" for the first LIMIT that differ. A payload
-// that isn't as wide as the type says would be cut or padded on its way here: "width ID BITS".
+// Compares every beat of an inner stream with a file: "differ ID BEAT CYCLE PAYLOAD" for the first LIMIT that differ.
+// A payload that isn't as wide as the type says would be cut or padded on its way here: "width ID BITS".
 module hwgen_tap #(
-  parameter ID = 0, parameter WIDTH = 8, parameter BEATS = 1, parameter FRAMES = 1, parameter FILE = "", parameter LIMIT = 16
+  parameter ID = 0, parameter WIDTH = 8, parameter BEATS = 1, parameter FRAMES = 1, parameter FILE = "",
+  parameter LIMIT = 16
 ) (
   input clk, input rst, input report, input [31:0] out, input [31:0] cycle,
   input valid, input ready, input [WIDTH-1:0] payload, input [31:0] bits, output complete, output moved
@@ -158,7 +162,8 @@ module hwgen_tap #(
       if (report && bits != WIDTH) $fdisplay(out, "width %0d %0d", ID, bits);
     end
   end
-  hwgen_count #("t", ID, BEATS, FRAMES) counter (clk, rst, report, out, cycle, valid, ready, complete, moved, count, last);
+  hwgen_count #("t", ID, BEATS, FRAMES) counter (
+    clk, rst, report, out, cycle, valid, ready, complete, moved, count, last);
 endmodule
 
 // The highest level of a FIFO.

@@ -7,7 +7,9 @@ import pytest
 
 from hwgen.errors import DifferenceError, OptionError, ToolFailed, ToolMissing
 from hwgen.sim import tools
+from hwgen.sim.bench import Axi, Bench
 from hwgen.sim.simulate import simulate
+from hwgen.tensor import TensorType
 from tests.sim import design
 
 
@@ -124,6 +126,46 @@ def test_one_frame_has_no_interval(tmp_path):
     frames, expected = design.values(1, 0)
     result = run((design.make(tmp_path), tmp_path / "sim"), frames, expected).check()
     assert result.interval_cycles is None
+
+
+# Two inputs joined, two outputs: the sum (9 bits in 2 bytes), and whether the first is greater. No registers at all.
+JOIN = """
+module join_ (input clk, input rst, output frame_error,
+  input [7:0] s_axis_tdata, input s_axis_tvalid, output s_axis_tready, input s_axis_tlast,
+  input [7:0] s_axis_1_tdata, input s_axis_1_tvalid, output s_axis_1_tready, input s_axis_1_tlast,
+  output [15:0] m_axis_tdata, output m_axis_tvalid, input m_axis_tready, output m_axis_tlast,
+  output [7:0] m_axis_1_tdata, output m_axis_1_tvalid, input m_axis_1_tready, output m_axis_1_tlast);
+  wire both = s_axis_tvalid & s_axis_1_tvalid;
+  wire move = both & m_axis_tready & m_axis_1_tready;
+  assign frame_error = both & (s_axis_tlast ^ s_axis_1_tlast);
+  assign {s_axis_tready, s_axis_1_tready} = {2{move}};
+  assign m_axis_tvalid = both & m_axis_1_tready, m_axis_1_tvalid = both & m_axis_tready;
+  assign {m_axis_tlast, m_axis_1_tlast} = {2{s_axis_tlast}};
+  assign m_axis_tdata = {{8{s_axis_tdata[7]}}, s_axis_tdata} + {{8{s_axis_1_tdata[7]}}, s_axis_1_tdata};
+  assign m_axis_1_tdata = $signed(s_axis_tdata) > $signed(s_axis_1_tdata);
+endmodule
+"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_several_inputs_and_outputs(tmp_path, seed):
+    (tmp_path / "join.v").write_text(JOIN)
+    byte = TensorType((2, 3, 1), -128, 127)
+    bench = Bench(
+        top="join_",
+        verilog=(tmp_path / "join.v",),
+        sources=(Axi("a", byte, 1), Axi("b", byte, 1)),
+        sinks=(Axi("sum", TensorType(byte.shape, -256, 254), 1), Axi("greater", TensorType(byte.shape, 0, 1), 1)),
+    )
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(-128, 127, size=(2, 4, *byte.shape), endpoint=True)
+    expected = {"sum": a + b, "greater": (a > b).astype(np.int64)}
+    result = run((bench, tmp_path / "sim"), {"a": a, "b": b}, expected, stalls=0.4, seed=seed).check()
+    assert result.compared == 2 * 4 * 6
+    for name, values in expected.items():
+        assert np.array_equal(result.outputs[name], values)
+    result = run((bench, tmp_path / "sim"), {"a": b, "b": a}, expected, stalls=0.4, seed=seed)
+    assert {d.node for d in result.mismatches} == {"greater"}
 
 
 def test_arrays_that_do_not_suit(built):
