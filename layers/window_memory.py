@@ -1,0 +1,106 @@
+"""Small memories for windows and pools: which kind of RAM, what it costs, and a bank with a registered read.
+
+Sizes are those of Xilinx 7 series: a slice of LUTRAM (4 LUTs) holds 32 × 6 or 64 × 3 bits with a separate read port, a
+RAMB18 512 × 36 and narrower.
+"""
+
+from __future__ import annotations
+
+import math
+
+from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.lib.memory import Memory
+
+from hwgen.layers.block import Resources
+
+MEMORIES = ("auto", "distributed", "block")
+RAMB18 = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+LUTS_PER_RAMB18 = 125  # the ratio of the two on a small Zynq: beyond it "auto" takes a block RAM
+
+
+def mux_luts(ways: int) -> int:
+    """LUTs a bit of a ways:1 multiplexer: a LUT6 holds 4:1, and F7 and F8 join two and four of them."""
+    return 0 if ways < 2 else math.ceil(ways / 4)
+
+
+def lutram(depth: int, width: int) -> Resources:
+    """A LUTRAM with one write port and one read port; more than 64 words deep it needs a multiplexer behind it."""
+    if depth <= 32:
+        luts, pieces = _slices(width, 6), 1
+    else:
+        pieces = math.ceil(depth / 64)
+        luts = pieces * _slices(width, 3)
+    decode = pieces if pieces > 1 else 0
+    return Resources(lut=luts + width * mux_luts(pieces) + decode, lutram=luts)
+
+
+def _slices(width: int, each: int) -> int:
+    """LUTs for `width` bits in slices of `each` bits; a single bit left over takes two LUTs."""
+    whole, rest = divmod(width, each)
+    return 4 * whole + (0 if not rest else 2 if rest == 1 else 4)
+
+
+def block_ram(depth: int, width: int) -> Resources:
+    halves = min(math.ceil(depth / deep) * math.ceil(width / wide) for deep, wide in RAMB18)
+    return Resources(bram36=halves / 2)
+
+
+def ram_kind(memory: str, depth: int, width: int) -> str:
+    """ "distributed" or "block": what `memory` says, for "auto" the cheaper."""
+    if memory != "auto":
+        return memory
+    return "block" if lutram(depth, width).lut > 2 * LUTS_PER_RAMB18 * block_ram(depth, width).bram36 else "distributed"
+
+
+def ram_cost(kind: str, depth: int, width: int) -> Resources:
+    """With the registers of `Bank`."""
+    ram = lutram(depth, width) if kind == "distributed" else block_ram(depth, width)
+    return ram + Resources(ff=width)
+
+
+def ram_latency(kind: str) -> int:
+    """Cycles from the read address to the registered data: a block RAM has a register of its own in front of ours."""
+    return 1 if kind == "distributed" else 2
+
+
+def ram(m: Module, kind: str, depth: int, width: int):
+    """(write port, read address, read data `ram_latency` cycles later) of a new memory in module m."""
+    memory = Memory(shape=width, depth=max(depth, 2), init=[], attrs={"ram_style": kind})
+    m.submodules += memory
+    read = memory.read_port(domain="comb" if kind == "distributed" else "sync")
+    data = Signal(width, reset_less=True)
+    m.d.sync += data.eq(read.data)
+    return memory.write_port(), read.addr, data
+
+
+def lookup(m: Module, index: Value, values: list[int], shape) -> Signal:
+    """values[index], a table in logic; the commonest value stands for the rest."""
+    result = Signal(shape)
+    default = max(set(values), key=values.count)
+    m.d.comb += result.eq(default)
+    if any(value != default for value in values):
+        with m.Switch(index):
+            for value in sorted(set(values) - {default}):
+                with m.Case(*(k for k, v in enumerate(values) if v == value)):
+                    m.d.comb += result.eq(value)
+    return result
+
+
+def select(index: Value, values: list[Value]) -> Value:
+    """values[index] as a tree of two-way multiplexers, which pack into LUT6 and F7; index below len(values)."""
+    if len(values) == 1:
+        return values[0]
+    half = 1 << ((len(values) - 1).bit_length() - 1)
+    top = half.bit_length() - 1
+    return Mux(index[top], select(index[:top], values[half:]), select(index[:top], values[:half]))
+
+
+def delayed(m: Module, value: Value, cycles: int) -> Value:
+    """The value some cycles later. Data only: the registers aren't reset, and a constant needs none."""
+    if isinstance(value, Const):
+        return value
+    for _ in range(cycles):
+        register = Signal.like(value, reset_less=True)
+        m.d.sync += register.eq(value)
+        value = register
+    return value

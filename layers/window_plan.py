@@ -1,0 +1,233 @@
+"""The geometry of a window's row ring: which rows it holds, how they lie in banks, and when each beat is read.
+
+The ring holds the newest rows of the stream and runs on over the frame boundary. A reader walks over output rows; in
+each it makes `count` positions, `step` columns apart, and at each position it reads boxes of `rows` × `columns` pixels,
+one a cycle. Row Y of the stream (counted over all frames) is in slot Y mod `slots`, slot s in bank row s mod
+`bank_rows`; column x is in bank column x mod `columns`. So any box lies in different banks, and every bank finds its
+part by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hwgen.layers.block import Resources
+from hwgen.layers.credit import credits_needed
+from hwgen.layers.window_memory import LUTS_PER_RAMB18, mux_luts, ram_cost, ram_kind, ram_latency
+
+# Cycles from the transfer of the last pixel that a position needs to its first read: pixel count, token.
+TO_ISSUE = 2
+# Cycles from the issue of a row's last read to the first write that may fall on a row which this releases.
+TO_RELEASE = 2
+# Cycles through the output FIFO, from push to valid.
+THROUGH_FIFO = 2
+# Cycles from a result's transfer to the issue that its credit allows.
+CREDIT_BACK = 1
+
+
+@dataclass(frozen=True)
+class RingPlan:
+    """What is kept and read, in numbers.
+
+    height, width: of a frame. groups: beats a pixel, G. kernel: rows and columns of a position. rows, columns: those of
+    a box.
+
+    stride, top: output row o begins at row o·stride - top; there are out_rows. first, step, count: the left columns of
+    the positions of a row. masked: whether pixels left and right of the frame are replaced by the pad value here (rows
+    above and below always are). word: bits of a beat. spare: rows of the ring beyond kernel + stride.
+    """
+
+    height: int
+    width: int
+    groups: int
+    kernel: tuple[int, int]
+    rows: int
+    columns: int
+    stride: int
+    top: int
+    out_rows: int
+    first: int
+    step: int
+    count: int
+    masked: bool
+    word: int
+    memory: str
+    spare: int = 0
+
+    # --- rows ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def first_rows(self) -> np.ndarray:
+        """(out_rows,): the first row of each output row's windows; negative in the padding."""
+        return np.arange(self.out_rows) * self.stride - self.top
+
+    @cached_property
+    def needed_rows(self) -> np.ndarray:
+        """(out_rows,): the last row of the frame that must have come; at least row 0."""
+        return np.clip(self.first_rows + self.kernel[0] - 1, 0, self.height - 1)
+
+    @cached_property
+    def needed_steps(self) -> list[int]:
+        """How far the needed row moves after each output row, the last into the next frame."""
+        return np.diff(self.needed_rows, append=self.height + self.needed_rows[0]).tolist()
+
+    @cached_property
+    def released(self) -> list[int]:
+        """Rows of the ring that are free after each output row."""
+        return np.diff(np.clip(self.first_rows, 0, self.height), append=self.height).tolist()
+
+    @property
+    def needed_columns(self) -> np.ndarray:
+        """(count,): the last column of the frame that each position of a row needs."""
+        last = self.first + np.arange(self.count) * self.step + self.kernel[1] - 1
+        return np.clip(last, 0, self.width - 1)
+
+    def row_ok(self, i: int) -> tuple[bool, bool]:
+        """Whether row i of a box can lie (above, below) the frame."""
+        tops = self.first_rows[:, None] + np.arange(0, self.kernel[0], self.rows) + i
+        return bool((tops < 0).any()), bool((tops >= self.height).any())
+
+    def column_ok(self, j: int) -> tuple[bool, bool]:
+        """Whether column j of a box can lie (left, right) of the frame and must be masked."""
+        lefts = self.first + np.arange(self.count)[:, None] * self.step + np.arange(0, self.kernel[1], self.columns) + j
+        return self.masked and bool((lefts < 0).any()), self.masked and bool((lefts >= self.width).any())
+
+    @cached_property
+    def rows_padded(self) -> bool:
+        return any(any(self.row_ok(i)) for i in range(self.rows))
+
+    @cached_property
+    def columns_padded(self) -> bool:
+        return any(any(self.column_ok(j)) for j in range(self.columns))
+
+    # --- beats --------------------------------------------------------------------------------------------------
+
+    @property
+    def row_groups(self) -> int:
+        return self.kernel[0] // self.rows
+
+    @property
+    def column_groups(self) -> int:
+        return self.kernel[1] // self.columns
+
+    @property
+    def beats(self) -> int:
+        """Reads a position."""
+        return self.row_groups * self.column_groups * self.groups
+
+    @property
+    def reads(self) -> int:
+        """Reads a frame."""
+        return self.out_rows * self.count * self.beats
+
+    @property
+    def writes(self) -> int:
+        """Writes a frame."""
+        return self.height * self.width * self.groups
+
+    # --- memory -------------------------------------------------------------------------------------------------
+
+    @property
+    def row_words(self) -> int:
+        """Words of a row in one bank."""
+        return math.ceil(self.width / self.columns) * self.groups
+
+    @property
+    def least_slots(self) -> int:
+        """kernel + stride rows: one output row can be read while the rows for the next come in."""
+        return self.kernel[0] + min(self.stride, self.kernel[0]) + self.spare
+
+    @cached_property
+    def bank_rows(self) -> int:
+        """Bank rows: those of a box, or more of them, and shallower ones, where that wastes fewer slots."""
+        options = [self.rows] if self.row_groups > 1 else range(self.rows, self.least_slots + 1)
+        return min(options, key=lambda banks: self._worth(banks, math.ceil(self.least_slots / banks)))
+
+    def _worth(self, bank_rows: int, ring_groups: int) -> float:
+        depth = ring_groups * self.row_words
+        cost = ram_cost(ram_kind(self.memory, depth, self.word), depth, self.word) * (bank_rows * self.columns)
+        return cost.lut + 2 * LUTS_PER_RAMB18 * cost.bram36 + self.rows * self.columns * self.word * mux_luts(bank_rows)
+
+    @cached_property
+    def ring_groups(self) -> int:
+        """Rows in each bank."""
+        return math.ceil(self.least_slots / self.bank_rows)
+
+    @property
+    def slots(self) -> int:
+        """Rows in the ring."""
+        return self.bank_rows * self.ring_groups
+
+    @property
+    def depth(self) -> int:
+        return self.ring_groups * self.row_words
+
+    @property
+    def banks(self) -> int:
+        return self.bank_rows * self.columns
+
+    @property
+    def kind(self) -> str:
+        return ram_kind(self.memory, self.depth, self.word)
+
+    # --- pipeline -----------------------------------------------------------------------------------------------
+
+    @property
+    def finishes(self) -> bool:
+        """Whether a last register stage picks columns and masks."""
+        return self.columns > 1 or self.rows_padded or self.columns_padded
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the issue of a read to its push: two for addresses, memory, row selection, column selection."""
+        return 2 + ram_latency(self.kind) + (self.bank_rows > 1) + self.finishes
+
+    @property
+    def fifo_depth(self) -> int:
+        return credits_needed(self.latency)
+
+    @property
+    def first_valid(self) -> int:
+        """Cycles from issue to valid at the output."""
+        return self.latency + THROUGH_FIFO
+
+    # --- cost ---------------------------------------------------------------------------------------------------
+
+    def cost(self, out_word: int) -> Resources:
+        """The ring with its control; out_word: bits of an output beat."""
+        bits = max(1, (self.depth - 1).bit_length())
+        column_bits = max(1, (self.row_words - 1).bit_length())
+        taps = self.rows * self.columns
+        box = taps * self.word
+        selected = self.bank_rows * self.columns if self.bank_rows > 1 else 0
+        memory = ram_cost(self.kind, self.depth, self.word) * self.banks
+        second = self.word * self.banks if self.kind == "block" else 0
+        addresses = Resources(
+            lut=(bits * self.bank_rows + bits * self.banks if self.ring_groups > 1 else 0) + column_bits * self.columns,
+            ff=bits * (self.bank_rows + self.banks) + column_bits * self.columns,
+            carry4=math.ceil(bits / 4) * (self.banks if self.ring_groups > 1 else 1),
+        )
+        choose = Resources(
+            lut=box * mux_luts(self.bank_rows) + box * mux_luts(self.columns),
+            ff=(box if selected else 0) + (out_word if self.finishes else 0) + second * 0,
+        )
+        fifo = Resources(lut=_fifo_luts(out_word) + 12, lutram=_fifo_luts(out_word), ff=out_word + 18)
+        counted = sum(map(_bits, (self.count, self.out_rows, self.beats, self.width, self.width, self.out_rows)))
+        padding = (4 * self.rows + 10 if self.rows_padded else 0) + (
+            4 * self.columns + 10 if self.columns_padded else 0
+        )
+        control = Resources(lut=50 + 1.6 * (counted + 2 * column_bits) + padding, ff=30 + counted + 2 * column_bits)
+        writing = Resources(lut=bits + self.banks, ff=self.word + bits + self.banks)
+        return memory + addresses + choose + fifo + control + writing
+
+
+def _bits(n: int) -> int:
+    return (n - 1).bit_length()
+
+
+def _fifo_luts(width: int) -> int:
+    return 4 * math.ceil(width / 6)

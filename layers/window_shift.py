@@ -1,0 +1,184 @@
+"""Windows out of a stream of columns, and windows of a single pixel: the two cases that need no column banks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.layers.block import Resources
+from hwgen.layers.window_ring import count
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Which columns go through the shift register for a row of windows, and behind which of them a window is complete.
+
+    Rows follow each other without a gap: while the last windows of a row still wait for padding on their right, the
+    first columns of the next row already come in, and are masked. Behind a frame's last row `tail` empty columns push
+    them out.
+
+    whole: every column of the frame comes, those that no window needs as well.
+    """
+
+    width: int
+    kernel: int
+    stride: int
+    left: int
+    windows: int
+    whole: bool = False
+
+    @property
+    def first(self) -> int:
+        """The first column of a row; negative where whole windows lie in the padding."""
+        return min(0, self.kernel - 1 - self.left)
+
+    @property
+    def begin(self) -> int:
+        """Columns of a row before the one that completes its first window."""
+        return self.kernel - 1 - self.left - self.first
+
+    @property
+    def span(self) -> int:
+        """Columns from a row's first window to its last."""
+        return (self.windows - 1) * self.stride
+
+    @property
+    def columns(self) -> int:
+        """Columns a row."""
+        last = self.width - 1 if self.whole else min(self.width - 1, self.span + self.kernel - 1 - self.left)
+        return max(last - self.first, self.span) + 1
+
+    @property
+    def tail(self) -> int:
+        return max(0, self.begin + self.span + 1 - self.columns)
+
+    @property
+    def tail_windows(self) -> int:
+        """Windows of a frame's last row that empty columns complete."""
+        return int((self.ends >= self.columns).sum())
+
+    @property
+    def ends(self) -> np.ndarray:
+        """(windows,): the column of a row that completes each window; from `columns` on one of the next row."""
+        return self.begin + np.arange(self.windows) * self.stride
+
+    def outside(self, j: int) -> np.ndarray:
+        """(windows,) bool: whether column j of each window lies in the padding."""
+        at = np.arange(self.windows) * self.stride - self.left + j
+        return (at < 0) | (at >= self.width)
+
+
+class ColumnShift(wiring.Component):
+    """i: columns of `rows` pixels (rows × lanes values of shape `element`). o: windows of them, in shape `padded`.
+
+    The register in front of the output takes a window in the cycle that its last column comes in, and while it waits
+    for the consumer the columns of the next window move up behind it.
+    """
+
+    def __init__(self, raster: Raster, out_rows: int, rows: int, lanes: int, element, padded, pad_value: int):
+        self.raster, self.out_rows, self.rows, self.lanes = raster, out_rows, rows, lanes
+        self.element, self.padded, self.pad_value = element, padded, pad_value
+        super().__init__(
+            {
+                "i": In(stream.Signature(data.ArrayLayout(element, rows * lanes))),
+                "o": Out(stream.Signature(data.ArrayLayout(padded, rows * raster.kernel * lanes))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        raster = self.raster
+        shift, emit, complete, flush = Signal(), Signal(), Signal(), Signal()
+        if raster.tail:
+            last_column, _ = count(m, shift & ~flush, raster.columns)
+            last_row, _ = count(m, shift & ~flush & last_column, self.out_rows)
+            left = Signal(range(raster.tail), init=raster.tail - 1)
+            with m.If(shift & ~flush & last_column & last_row):
+                m.d.sync += flush.eq(1)
+            with m.Elif(shift & flush):
+                m.d.sync += [flush.eq(left != 0), left.eq(Mux(left == 0, raster.tail - 1, left - 1))]
+        last_window, window = count(m, emit, raster.windows)
+        last_window_row, _ = count(m, emit & last_window, self.out_rows)
+
+        between = raster.columns - raster.span
+        behind = raster.columns + raster.tail - 1 - int(raster.ends[-1])
+        waits = Signal(range(max(raster.begin + behind, between, raster.stride) + 1), init=raster.begin)
+        with m.If(emit):
+            to_next_row = Mux(last_window_row, behind + raster.begin, between - 1)
+            m.d.sync += waits.eq(Mux(last_window, to_next_row, raster.stride - 1))
+        with m.Elif(shift):
+            m.d.sync += waits.eq(waits - 1)
+
+        free = ~self.o.valid | self.o.ready
+        m.d.comb += [
+            complete.eq(waits == 0),
+            shift.eq((self.i.valid | flush) & (~complete | free)),
+            emit.eq(shift & complete),
+            self.i.ready.eq((~complete | free) & ~flush),
+        ]
+        m.d.sync += self.o.valid.eq(emit | (self.o.valid & ~self.o.ready))
+
+        columns = [data.ArrayLayout(self.element, self.rows * self.lanes)(self.i.p.as_value())]
+        for _ in range(raster.kernel - 1):
+            register = Signal(columns[0].shape(), reset_less=True)
+            with m.If(shift):
+                m.d.sync += register.eq(columns[0])
+            columns.insert(0, register)
+        for j, column in enumerate(columns):
+            outside = self._outside(window, j)
+            for i in range(self.rows):
+                for k in range(self.lanes):
+                    value = self.o.p[(i * raster.kernel + j) * self.lanes + k]
+                    with m.If(emit):
+                        m.d.sync += value.eq(Mux(outside, self.pad_value, column[i * self.lanes + k]))
+        return m
+
+    def _outside(self, window, j: int):
+        """Whether column j of this window lies in the padding: the first windows, or the last, or both."""
+        outside = self.raster.outside(j)
+        if outside.all() or not outside.any():
+            return Const(int(outside[0]))
+        inside = np.flatnonzero(~outside)
+        return (window < int(inside[0])) | (window > int(inside[-1]))
+
+    def cost(self) -> Resources:
+        raster = self.raster
+        values = self.rows * self.lanes
+        bits_kept = values * ((raster.kernel - 1) * self.element.width + raster.kernel * self.padded.width)
+        masked = sum(bool(raster.outside(j).any()) for j in range(raster.kernel))
+        bits = sum((n - 1).bit_length() for n in (raster.columns, self.out_rows, raster.windows, self.out_rows))
+        return Resources(lut=12 + 1.5 * bits + 3 * masked, ff=bits_kept + bits + 8)
+
+
+class Subsample(wiring.Component):
+    """Passes every stride-th pixel of every stride-th row and swallows the rest. No delay, no memory."""
+
+    def __init__(self, height: int, width: int, groups: int, strides: tuple[int, int], shape):
+        self.height, self.width, self.groups, self.strides = height, width, groups, strides
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform):
+        m = Module()
+        taken = self.i.valid & self.i.ready
+        last_group, _ = count(m, taken, self.groups)
+        pixel = taken & last_group
+        last_column, _ = count(m, pixel, self.width)
+        row = pixel & last_column
+        last_row, _ = count(m, row, self.height)
+        _, x = count(m, pixel, self.strides[1], restart=last_column)
+        _, y = count(m, row, self.strides[0], restart=last_row)
+        keep = (x == 0) & (y == 0)
+        m.d.comb += [
+            self.o.p.eq(self.i.p),
+            self.o.valid.eq(self.i.valid & keep),
+            self.i.ready.eq(self.o.ready | ~keep),
+        ]
+        return m
+
+    def cost(self) -> Resources:
+        bits = sum((n - 1).bit_length() for n in (self.groups, self.width, self.height, *self.strides))
+        return Resources(lut=6 + 1.7 * bits, ff=bits)
