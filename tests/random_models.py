@@ -305,7 +305,13 @@ class _Generator:
         self.room(size[0] * size[1], 1)
         name, strides = self.name("mean"), self.pick(None, (1, 1))
         self.divided(name, size[0] * size[1])
-        self.x = L.AveragePooling2D(size, strides=strides, name=name)(self.x)
+        if self.chance(0.3):
+            self.room(1, 6)
+            quantizer = qkeras.quantized_bits(6, 0, alpha=1)
+            layer = qkeras.QAveragePooling2D(size, strides=strides, average_quantizer=quantizer, name=name)
+        else:
+            layer = L.AveragePooling2D(size, strides=strides, name=name)
+        self.x = layer(self.x)
 
     def global_average(self) -> None:
         height, width = self.x.shape[1:3]

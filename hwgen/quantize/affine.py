@@ -16,16 +16,6 @@ def exact(values: np.ndarray) -> list[Fraction]:
     return [Fraction(float(v)) for v in np.asarray(values).ravel()]
 
 
-def power_of_two(values: list[Fraction]) -> int | None:
-    """k where every value is 2^k, else None."""
-    value = values[0]
-    if value <= 0 or any(v != value for v in values):
-        return None
-    if value.numerator & (value.numerator - 1) or value.denominator & (value.denominator - 1):
-        return None
-    return value.numerator.bit_length() - value.denominator.bit_length()
-
-
 def stripped(raw: np.ndarray) -> tuple[np.ndarray, int]:
     """(raw / 2^twos, twos) with the powers of two that all integers share taken out."""
     common = int(np.gcd.reduce(raw, axis=None))

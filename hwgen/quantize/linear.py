@@ -9,7 +9,7 @@ import numpy as np
 from hwgen.numeric import common_exponent, scaled_integers
 from hwgen.ops import NO_PADDING, Conv, DepthwiseConv
 from hwgen.quantize.activations import activate
-from hwgen.quantize.affine import exact, power_of_two, scale, stripped
+from hwgen.quantize.affine import exact, scale, stripped
 from hwgen.quantize.build import LayerBuilder, Value
 from hwgen.quantizers import QuantizedWeights
 
@@ -66,17 +66,12 @@ def weighted_sum(
     """
     op = DepthwiseConv if depthwise else Conv
     raw, twos = stripped(weights.raw)
-    frac, scales = weights.frac - twos, [Fraction(1)]
+    frac, place = weights.frac - twos, {"strides": strides, "padding": padding}
     if weights.scale is not None:
         scales = exact(weights.scale)
-    power = power_of_two(scales)
-    place = {"strides": strides, "padding": padding}
-    if power is None:
-        multipliers = scales if len(scales) > 1 else scales * len(offsets)
         zeros = np.zeros(len(offsets), dtype=np.int64)
         x = build.add("sum", op(raw, zeros, frac, **place), x)
-        return scale(build, "scale", x, multipliers, offsets)
-    frac -= power
+        return scale(build, "scale", x, scales if len(scales) > 1 else scales * len(offsets), offsets)
     grid, divisor = x.type.frac + frac, x.type.divisor
     shift = max(0, common_exponent(offsets) - grid) if any(offsets) else 0
     try:

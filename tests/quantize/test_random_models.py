@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("qkeras")
 
+from tests.keras3 import run_keras3
 from tests.qkeras_truth import compare, fits_float32
 from tests.random_models import random_model
 
@@ -34,3 +35,8 @@ def test_small_models(seed):
     compare(sample)
     assert max(node.type.pixels for node in compare(sample).graph.nodes) <= 100
     assert (random_model(seed, small=True).frames == sample.frames).all()
+
+
+def test_equals_qkeras_v3():
+    script = "import sys; from tests.random_models import main; sys.exit(main(['--count', '30', '--seed', '3000']))"
+    assert "failed: none" in run_keras3(script)
