@@ -15,20 +15,16 @@ def write_memory(path: Path, beats: np.ndarray, width: int) -> None:
     lanes = beats.shape[1]
     bits = lanes * width
     digits = -(-bits // 4)
-    shifts = np.arange(width, dtype=np.int64)
+    narrow = next(kind for kind in ("<u1", "<u2", "<u4", "<u8") if np.dtype(kind).itemsize * 8 >= width)
     step = max(1, _CHUNK_BITS // bits)
     with open(path, "wb") as file:
         for start in range(0, len(beats), step):
-            part = beats[start : start + step]
-            text = np.full((len(part), digits + 1), ord("\n"), dtype=np.uint8)
-            if width in (4, 8):  # whole digits: no need to go by bits
-                nibbles = part[:, :, None] >> shifts[::4] & 15
-            else:
-                unpacked = np.zeros((len(part), digits * 4), dtype=np.uint8)
-                unpacked[:, :bits] = (part[:, :, None] >> shifts & 1).reshape(len(part), bits)
-                nibbles = unpacked.reshape(len(part), digits, 4) @ np.array([1, 2, 4, 8], dtype=np.uint8)
-            text[:, :digits] = _HEX[nibbles.reshape(len(part), digits)[:, ::-1]]
-            file.write(text.tobytes())
+            part = beats[start : start + step].astype(narrow)
+            unpacked = np.unpackbits(part[:, :, None].view(np.uint8), axis=2, count=width, bitorder="little")
+            packed = np.packbits(unpacked.reshape(len(part), bits), axis=1, bitorder="little")[:, ::-1]
+            text = np.stack([_HEX[packed >> 4], _HEX[packed & 15]], axis=2).reshape(len(part), -1)
+            ends = np.full((len(part), 1), ord("\n"), dtype=np.uint8)
+            file.write(np.hstack([text[:, -digits:], ends]).tobytes())
 
 
 def read_word(text: str, lanes: int, width: int, signed: bool) -> list[int | None]:
