@@ -8,8 +8,10 @@ import numpy as np
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
+from hwgen.layers import queue
 from hwgen.layers.block import Block, Resources, paced
 from hwgen.layers.credit import CreditedOutput, credits_needed
+from hwgen.layers.elastic import up_down_cost
 from hwgen.layers.stream import layout
 from hwgen.tensor import TensorType
 
@@ -101,7 +103,5 @@ def delayed(m: Module, value, cycles: int, reset_less: bool = True) -> Value:
 def free_running_cost(bits: int, latency: int) -> Resources:
     """What `free_running` takes: the valid bits, the credits, and the FIFO for payloads of `bits`."""
     depth = credits_needed(latency)
-    address, count = (depth - 2).bit_length(), depth.bit_length()
-    groups = -(-bits // 6)
-    lut = 4 * groups + 6 + 2 * address + 3 * count
-    return Resources(lut=lut, lutram=4 * groups, ff=bits + latency + 2 + 3 * address + count)
+    credits = up_down_cost(depth.bit_length()) + Resources(lut=2, ff=latency)
+    return credits + queue.cost(bits, depth, queue.cheaper(bits, depth))

@@ -1,13 +1,15 @@
-"""The end of a free-running pipeline: an output FIFO, and a count of the room left in it.
+"""The end of a free-running pipeline: an output queue, and a count of the room left in it.
 
 A deep pipeline with a clock enable is slow: the enable reaches every register. Here nothing stalls. A result is started only
 while there is a credit, i.e. room in the FIFO for everything that is already on its way and this one too.
 """
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
+
+from hwgen.layers.elastic import up_down
+from hwgen.layers.queue import Queue, cheaper
 
 
 def credits_needed(latency: int) -> int:
@@ -43,16 +45,15 @@ class CreditedOutput(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=len(self.payload.as_value()), depth=self.depth)
-        m.d.comb += [
-            fifo.w_data.eq(self.payload.as_value()),
-            fifo.w_en.eq(self.push),
-            self.o.p.as_value().eq(fifo.r_data),
-            self.o.valid.eq(fifo.r_rdy),
-            fifo.r_en.eq(self.o.ready),
-        ]
+        shape = self.payload.shape()
+        bits = len(Value.cast(self.payload))
+        # A queue of two would answer a cycle earlier than all others.
+        depth = max(self.depth, 3)
+        m.submodules.queue = queue = Queue(shape, depth, cheaper(bits, depth))
+        m.d.comb += [queue.i.payload.eq(self.payload), queue.i.valid.eq(self.push)]
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
         credits = Signal(range(self.depth + 1), init=self.depth)
         returned = self.o.valid & self.o.ready
         m.d.comb += self.ready.eq(credits != 0)
-        m.d.sync += credits.eq(credits + returned - (self.start & self.ready))
+        m.d.sync += credits.eq(up_down(credits, returned, self.start & self.ready))
         return m

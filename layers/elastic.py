@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from hwgen.layers.block import Resources
 
-# Up to so many bits a counter is plain LUT logic: CARRY4 is the scarcest thing on a small chip.
-SHORT = 8
+# Up to so many bits a counter (that goes both ways) is plain LUT logic: CARRY4 is the scarcest thing on a small chip.
+SHORT, SHORT_UP_DOWN = 8, 5
 
 
 def register(m: Module, valid, payload, o) -> Value:
@@ -20,7 +20,7 @@ def register(m: Module, valid, payload, o) -> Value:
     ready = ~full | o.ready
     with m.If(ready):
         m.d.sync += [held.eq(payload), full.eq(valid)]
-    m.d.comb += [o.payload.as_value().eq(held), o.valid.eq(full)]
+    m.d.comb += [Value.cast(o.payload).eq(held), o.valid.eq(full)]
     return ready
 
 
@@ -38,7 +38,7 @@ def buffer(m: Module, valid, payload, o) -> tuple[Value, Value]:
         m.d.sync += spilled.eq(valid)
     with m.If(~spilled):
         m.d.sync += spare.eq(payload)
-    m.d.comb += [o.payload.as_value().eq(held), o.valid.eq(full)]
+    m.d.comb += [Value.cast(o.payload).eq(held), o.valid.eq(full)]
     return ~spilled, full + spilled
 
 
@@ -60,7 +60,7 @@ def plus_one(value: Value) -> Value:
 def up_down(value: Value, up, down) -> Value:
     """value + 1, value - 1 or (both or neither) value. `up` and `down` are bits."""
     rise, fall = up & ~down, down & ~up
-    if len(value) > SHORT:
+    if len(value) > SHORT_UP_DOWN:
         return (value + Cat(rise | fall, fall.replicate(len(value) - 1)))[: len(value)]
     return Cat(
         value[k] ^ ((rise & value[:k].all()) | (fall & ~value[:k].any()) if k else rise | fall)
@@ -79,8 +79,15 @@ def counter(m: Module, modulo: int, enable, name: str) -> tuple[Value, Value]:
     return count, last
 
 
+def up_down_cost(bits: int) -> Resources:
+    if bits > SHORT_UP_DOWN:
+        return Resources(lut=bits + 1, ff=bits, carry4=-(-bits // 4))
+    return Resources(lut=1.2 * bits, ff=bits)
+
+
 def counter_cost(modulo: int) -> Resources:
     bits = (modulo - 1).bit_length()
+    wraps = 0 if modulo == 1 << bits else 1
     if bits > SHORT:
-        return Resources(lut=1.4 * bits, ff=bits, carry4=-(-bits // 4))
-    return Resources(lut=1.3 * bits, ff=bits)
+        return Resources(lut=(0.3 + wraps) * bits, ff=bits, carry4=-(-bits // 4))
+    return Resources(lut=1.3 * bits + wraps, ff=bits)

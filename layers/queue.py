@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hwgen.layers.block import Resources
-from hwgen.layers.elastic import SHORT, buffer, buffer_cost, plus_one, up_down
+from hwgen.layers.elastic import buffer, buffer_cost, counter_cost, plus_one, up_down, up_down_cost
 
 # Where a queue could be either, so many LUTs are worth a RAMB18: about their ratio on a small chip.
 LUTS_PER_RAMB18 = 60
@@ -38,7 +38,7 @@ class Queue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        payload = self.i.payload.as_value()
+        payload = Value.cast(self.i.payload)
         if self.depth == 2:
             ready, level = buffer(m, self.i.valid, payload, self.o)
             m.d.comb += [self.i.ready.eq(ready), self.level.eq(level)]
@@ -57,7 +57,7 @@ class Queue(wiring.Component):
             write.en.eq(written),
             write.data.eq(payload),
             read.en.eq(fetched),
-            self.o.payload.as_value().eq(read.data),
+            Value.cast(self.o.payload).eq(read.data),
             self.o.valid.eq(valid),
             self.level.eq(inside + valid),
         ]
@@ -112,7 +112,7 @@ def cost(bits: int, depth: int, style: str) -> Resources:
     """The cost of a Queue for payloads of so many bits."""
     if depth == 2:
         return buffer_cost(bits)
-    address, count = (ring(depth) - 1).bit_length(), (depth - 1).bit_length()
-    carries = 2 * math.ceil(address / 4) * (address > SHORT) + math.ceil(count / 4) * (count > SHORT)
-    control = Resources(lut=4 + 2.2 * address + 2.2 * count, ff=2 * address + count + 1, carry4=carries)
-    return control + _memory(bits, depth, style)
+    address = (ring(depth) - 1).bit_length()
+    level = up_down_cost((depth - 1).bit_length())
+    pointers = counter_cost(ring(depth)) * 2
+    return level + pointers + Resources(lut=4, ff=1) + _memory(bits, depth, style)
