@@ -330,7 +330,7 @@ class _Generator:
             layer = L.BatchNormalization(center=self.chance(0.8), scale=self.chance(0.8), name=name)
         else:
             name = self.name("qnorm")
-            layer = qkeras.QBatchNormalization(variance_quantizer="quantized_relu_po2(6)", name=name)
+            layer = qkeras.QBatchNormalization(name=name)
         self.mark(name, True)
         self.x = layer(self.x)
         self.activation()

@@ -49,7 +49,7 @@ _TRAINING_ONLY = {"var_name", "use_ste", "use_variables", "use_stochastic_roundi
 # Supported with one value only, which is QKeras's default.
 _FIXED = {
     "qnoise_factor": 1.0, "elements_per_scale": None, "min_po2_exponent": None, "max_po2_exponent": None,
-    "quadratic_approximation": False, "log2_rounding": "rnd",
+    "log2_rounding": "rnd",
 }  # fmt: skip
 
 _REFUSED = {

@@ -30,6 +30,7 @@ def _rounded_log2(x: np.ndarray) -> np.ndarray:
 class _PowerOfTwo(Quantizer):
     bits: int = 8
     max_value: float | None = None
+    quadratic_approximation: bool = False
 
     def _exponent_bits(self) -> int:
         raise NotImplementedError
@@ -53,8 +54,23 @@ class _PowerOfTwo(Quantizer):
     def _magnitude_exponents(self, x: np.ndarray) -> np.ndarray:
         """The exponent for each |x|."""
         lo, hi = self._exponents()
+        if self.quadratic_approximation:
+            return self._even_exponents(x, lo)
         exponents = np.clip(_rounded_log2(np.maximum(x, _EPSILON)), lo, hi)
         return np.where(x < _EPSILON, lo, exponents)
+
+    def _even_exponents(self, x: np.ndarray, lo: int) -> np.ndarray:
+        """2·round(log2(√x)), for weights. QKeras clips before it doubles, and limits x itself."""
+        limit = np.inf if self.max_value is None else self.max_value
+        mantissa, exponent = np.frexp(np.clip(x, _EPSILON, limit))
+        ties = (mantissa == 0.5) & (exponent % 2 == 0) & (x >= _EPSILON)
+        if ties.any():
+            raise UnsupportedQuantizer(
+                f"{self} of {x[ties].flat[0]:g}, half way between even exponents, depends on the processor",
+                "use quadratic_approximation=False",
+            )
+        hi = 2 ** (self._exponent_bits() - (self.max_value is None or self.max_value > 1)) - 1
+        return np.where(x < _EPSILON, lo, 2 * np.clip(exponent // 2, lo, hi // 2 * 2))
 
     def _signed(self, latent, sign, exponents, channel_axis, base=None):
         least, most = int(exponents.min()), int(exponents.max())
@@ -67,6 +83,8 @@ class _PowerOfTwo(Quantizer):
 
     def _steps(self, slope: Fraction = Fraction(1)) -> tuple[list[Threshold], list[Fraction]]:
         """Thresholds on x, ascending, at which 2^round(log2(slope · x)) reaches the next level; and the levels."""
+        if self.quadratic_approximation:
+            raise UnsupportedQuantizer(f"{self} can't be an activation", "use quadratic_approximation=False")
         lo, hi = self._exponents()
         thresholds = []
         for exponent in range(lo + 1, hi + 1):

@@ -10,6 +10,7 @@ from tests.quantize.networks import BITS4, RELU4, chain, conv, dense, layer
 ONE = np.full((1, 1, 2, 2), 0.5)
 VECTOR = np.full((2, 2), 0.5)
 NORM = {"moving_mean": [0, 0], "moving_variance": [1, 1], "gamma": [1, 1], "beta": [0, 0]}
+EVEN = "quantized_relu_po2(6,quadratic_approximation=True)"
 PLAIN = {"strides": (1, 1), "padding": "valid"}
 
 
@@ -76,6 +77,11 @@ REFUSED = {
     ),
     "cat of one": (layer("Concatenate", inbound=["input"]), "takes two inputs or more"),
     "reshape": (layer("Reshape", target_shape=(2, 2, 2, 4)), r"can't reshape \(4, 4, 2\) to \(2, 2, 2, 4\)"),
+    "even exponents between two": (
+        layer("QBatchNormalization", weights=NORM | {"moving_variance": [1, 8]}, variance_quantizer=EVEN, axis=[3]),
+        "of 8, half way between even exponents",
+    ),
+    "even exponents as activation": (layer("QActivation", activation=EVEN), "can't be an activation"),
     "too wide": (norm(weights={"gamma": [1e-12, 1e12]}), "62"),
     "fine bias": (conv(ONE, [1e-30, 1e10]), "its bias isn't exact in 62 bits.*; give it a bias_quantizer"),
 }

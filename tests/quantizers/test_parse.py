@@ -85,7 +85,6 @@ def test_a_kernel_without_alpha_is_automatic():
         ("quantized_bits(4,qnoise_factor=0.5)", "qnoise_factor=0.5 isn't exact; use qnoise_factor=1.0"),
         ("quantized_bits(4,alpha='auto_po2',elements_per_scale=2)", "elements_per_scale=2 isn't exact"),
         ("quantized_po2(4,log2_rounding='floor')", "log2_rounding='floor' isn't exact; use log2_rounding='rnd'"),
-        ("quantized_po2(4,quadratic_approximation=True)", "quadratic_approximation=True isn't exact"),
         ("binary(use_stochastic_rounding=True)", "fails in QKeras itself; leave it out"),
         ({"class_name": "ReLU", "config": {"max_value": 6}}, "'ReLU' is not a known quantizer"),
         (7, "7 isn't a quantizer"),
