@@ -13,12 +13,13 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hwgen import boards, compiler, html, report
-from hwgen.errors import DifferenceError, OptionError
+from hwgen.errors import OptionError
 from hwgen.frames import Frames
 from hwgen.graph import evaluate
 from hwgen.output import OutputFolder
@@ -128,8 +129,8 @@ class Design:
         """Runs the Verilog under cocotb, frame behind frame, and compares every block's stream with the integer model.
 
         frames: real values (n, ...), n >= 2 for a steady interval, or `hwgen.frames.Frames` with labels and expected outputs.
-        layer: simulate this Keras layer alone, on what the integer model feeds it. Returns a SimResult, whose
-        `outputs` are real-valued. Raises DifferenceError that names the first difference, FrameError, ToolMissing.
+        layer: simulate this Keras layer alone, on what the integer model feeds it. Returns a SimResult, whose `outputs` are
+        real values by output name. Raises DifferenceError that names the first difference, FrameError, ToolMissing.
         """
         from hwgen import verification
 
@@ -144,30 +145,32 @@ class Design:
         result = verification.simulate(
             graph, raw, values, workdir, emitted, simulator=simulator, stalls=stalls, seed=seed, waves=waves, progress=progress
         )
-        result.outputs = [self._real_output(graph, ref, array) for ref, array in zip(graph.outputs, result.outputs)]
         self._kept["sim"] = workdir
+        names = [ref.node for ref in graph.outputs]
+        shapes = self._output_shapes() if layer is None else {}
+        real = {name: raw_to_real(graph[name].type, result.outputs[name]) for name in names}
+        real = {name: array.reshape(-1, *shapes.get(name, array.shape[1:])) for name, array in real.items()}
+        result = replace(result, outputs=real)
         if layer is None:
             self.simulated = result
             if isinstance(frames, Frames):
-                self.accuracy = self._score(frames, result)
-        if result.mismatches:
-            raise DifferenceError(verification.describe(result.mismatches[0], len(result.mismatches)))
-        return result
+                self.accuracy = self._score(frames, real[names[0]])
+        return result.check()
 
-    def _real_output(self, graph, ref, raw):
-        type_ = graph[ref.node].type
-        shapes = self.compiled.integer
-        if len(graph.outputs) == len(shapes.outputs):
-            for own, source in zip(graph.outputs, shapes.outputs):
-                if own == ref and shapes[source.node].type.shape == type_.shape:
-                    return raw_to_real(type_, raw).reshape(-1, *shapes.frame_shape.get(source.node, type_.shape))
-        return raw_to_real(type_, raw)
+    def _output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Sink -> the shape of a frame of that output as the model gives it."""
+        integer = self.compiled.integer
+        sinks = [ref.node for ref in self.compiled.hardware.outputs]
+        return {
+            sink: integer.frame_shape.get(ref.node, integer[ref.node].type.shape)
+            for sink, ref in zip(sinks, integer.outputs)
+        }
 
-    def _score(self, frames: Frames, result) -> dict | None:
+    def _score(self, frames: Frames, outputs: np.ndarray) -> dict | None:
         """Accuracy in hardware beside that of the model itself, where labels or its own outputs came with the frames."""
         if frames.y is None and frames.expected is None:
             return None
-        scores = result.outputs[0].reshape(len(frames.x), -1)
+        scores = outputs.reshape(len(frames.x), -1)
         score: dict = {"frames": len(frames.x)}
         if frames.y is not None:
             labels = np.asarray(frames.y).reshape(-1)
@@ -213,7 +216,7 @@ class Design:
                 self._keep(workdir, output.path / name)
             (output.path / "sim").mkdir(exist_ok=True)
             if self.simulated is not None:
-                for k, array in enumerate(self.simulated.outputs):
+                for k, array in enumerate(self.simulated.outputs.values()):
                     np.save(output.path / "sim" / f"outputs{k or ''}.npy", array)
             return output.commit()
 

@@ -81,6 +81,6 @@ def run(options: argparse.Namespace, model: Path) -> int:
     if difference is not None:
         raise difference
     if options.layer:
-        console.print(f"layer {options.layer} alone: {result.frames} frames, {result.values:,} values equal", highlight=False)
+        console.print(f"layer {options.layer} alone: {result.frames} frames, {result.compared:,} values equal", highlight=False)
     console.print(f"written to {written}", highlight=False)
     return 0

@@ -118,7 +118,7 @@ def _add_simulation(report: dict, design) -> None:
         report["interval_cycles"]["simulated"] = run.interval_cycles
         report["frames_per_second"]["simulated"] = round(design.clock_mhz * 1e6 / run.interval_cycles, 1)
     report["latency_cycles"]["simulated"] = run.latency_cycles
-    report["exact"] = {"frames": run.frames, "values": run.values, "mismatches": len(run.mismatches)}
+    report["exact"] = {"frames": run.frames, "values": run.compared, "mismatches": run.mismatched}
     for fifo in report["fifos"]:
         fifo["highest"] = run.fills.get(fifo["name"])
     if design.accuracy is not None:

@@ -14,48 +14,43 @@ from hwgen.layers.sink import Sink
 from hwgen.layers.source import Source
 from hwgen.layers.view import View
 from hwgen.passes.emit import Emitted, emit
-from hwgen.sim.bench import Bench, Fill, Tap
-from hwgen.sim.runner import simulate as run_bench
+from hwgen.sim.bench import Axi, Bench, Fill, Tap
+from hwgen.sim.result import SimResult
+from hwgen.sim.simulate import simulate as run_bench
 
 
 def bench(graph: Graph, emitted: Emitted, file: Path) -> Bench:
     """A bench for the emitted graph that watches the output streams of all blocks and the fill of all FIFOs."""
-    taps, fills = [], []
+    taps, fills, sources, sinks = [], [], [], []
     for node in graph.nodes:
-        if isinstance(node.op, (View, Sink)):
-            continue
         path = emitted.instances[node.name]
+        if isinstance(node.op, Sink):
+            sinks.append(Axi(node.name, node.type, node.op.lanes_out, node.inputs[0].node, node.op.top1))
+            continue
+        if isinstance(node.op, Source):
+            sources.append(Axi(node.name, node.type, node.op.lanes_out, node.layer))
+            continue
         if isinstance(node.op, Fifo):
             fills.append(Fill(path, node.name, node.op.depth))
+        if isinstance(node.op, View) or node.op.is_wires:
+            continue  # not in the Verilog; its values are watched where they come from and where they go
         for port in range(node.op.fan_out):
             member = "o" if node.op.fan_out == 1 else f"o{port}"
-            name = node.name if node.op.fan_out == 1 else str(Ref(node.name, port))
+            name = node.name if node.op.fan_out == 1 else f"{node.name}#{port}"
             taps.append(Tap(name, node.layer, path, member, node.type, node.op.lanes_out))
-    sources = [node for node in graph.nodes if isinstance(node.op, Source)]
-    sinks = [node for node in graph.nodes if isinstance(node.op, Sink)]
-    return Bench(
-        top=emitted.top,
-        verilog=(file,),
-        source=tuple(node.type for node in sources),
-        source_lanes=tuple(node.op.lanes_out for node in sources),
-        sink=tuple(node.type for node in sinks),
-        sink_lanes=tuple(node.op.lanes_out for node in sinks),
-        top1=tuple(node.op.top1 for node in sinks),
-        taps=tuple(taps),
-        fills=tuple(fills),
-    )
+    return Bench(emitted.top, (file,), tuple(sources), tuple(sinks), tuple(taps), tuple(fills))
 
 
-def simulate(graph: Graph, raw, values, workdir: Path, emitted: Emitted | None, **options):
+def simulate(graph: Graph, raw, values, workdir: Path, emitted: Emitted | None, **options) -> SimResult:
     """Simulates the graph's Verilog on raw frames; `values` are what `evaluate` gave for every node."""
     emitted = emit(graph) if emitted is None else emitted
     file = workdir / f"{emitted.top}.v"
     file.write_text(emitted.text, encoding="utf-8")
     watched = bench(graph, emitted, file)
-    expected = {tap.name: values[tap.name.rsplit(".", 1)[0] if tap.port != "o" else tap.name] for tap in watched.taps}
-    expected |= {f"output{k or ''}": values[ref.node] for k, ref in enumerate(graph.outputs)}
-    sources = [node.name for node in graph.nodes if isinstance(node.op, Source)]
-    return run_bench(watched, {name: raw[name] for name in sources}, expected, workdir, **options)
+    expected = {tap.name: values[tap.name.split("#")[0]] for tap in watched.taps}
+    expected |= {sink.name: values[sink.name] for sink in watched.sinks}
+    frames = {source.name: raw[source.name] for source in watched.sources}
+    return run_bench(watched, frames, expected, workdir, **options)
 
 
 def layer_alone(graph: Graph, layer: str, values: dict[str, np.ndarray]) -> tuple[Graph, dict[str, np.ndarray]]:
@@ -92,12 +87,3 @@ def layer_alone(graph: Graph, layer: str, values: dict[str, np.ndarray]) -> tupl
     nodes.sort(key=lambda node: not isinstance(node.op, Source))
     alone = Graph(f"{graph.name}_{layer}", tuple(nodes), tuple(raw), tuple(outputs))
     return verify(alone, single_consumer=True), raw
-
-
-def describe(difference, count: int) -> str:
-    """One line that places the first difference."""
-    d = difference
-    return (
-        f"hardware and integer model differ in {count} value{'s' if count != 1 else ''}; first: frame {d.frame}, layer {d.layer!r}, block "
-        f"{d.node!r}, channel {d.channel}, row {d.row}, column {d.column}, cycle {d.cycle}: expected {d.expected}, seen {d.seen}"
-    )

@@ -83,6 +83,10 @@ class Requantize(Beatwise):
         return 2 if self.rounds and any(self.clips) and self.result.width > NARROW else 1
 
     @property
+    def is_wires(self):
+        return not self.stages
+
+    @property
     def latency(self):
         return self.stages + THROUGH_CREDIT if self.stages else 0
 
@@ -126,7 +130,7 @@ class Requantize(Beatwise):
         step = step & ~over & ~under
         if self.stages == 2:
             low, step = delayed(m, low, 1), delayed(m, step, 1)
-        return Cat((low + step)[: shape.width]) if self.rounds else low
+        return _plus(low, step) if self.rounds else low
 
     def cost(self):
         if not self.stages:
@@ -144,11 +148,18 @@ class Requantize(Beatwise):
             lut, ff = lut + (0 if trivial else at_least_luts(floor, bound, x.signed)), ff + 1
         if self.rounds:
             lut, ff = lut + max(1, self.shift / 5), ff + 1
-            carry = -(-width // 4)
-        lut += width * (1 if self.stages == 1 else 2)
+            carry = -(-width // 4) * (width > NARROW)
+        lut += width * (1.2 * any(self.clips) + (0.3 if width > NARROW else 0.8) * self.rounds)
         if self.stages == 2:
             ff += width + 1
         return Resources(lut=lut, ff=ff, carry4=carry) * self.lanes + free_running_cost(width * self.lanes, self.stages)
+
+
+def _plus(x: Value, step) -> Value:
+    """x + step, a bit, wrapping round; without a carry chain where x is narrow."""
+    if len(x) > NARROW:
+        return (x + step)[: len(x)]
+    return Cat(x[k] ^ (step & x[:k].all() if k else step) for k in range(len(x)))
 
 
 def _fit(x: Value, width: int) -> Value:

@@ -58,13 +58,16 @@ class Folder:
         return Folder(self.graph, budget, self.units)
 
     def intervals(self) -> list[int]:
-        """Every interval at which some block could take another shape, shortest first; only those that all units reach."""
+        """Every interval at which some block could take another shape, shortest first; only those that all blocks reach."""
+        values = {int(value) for unit in self.units for value in unit.intervals}
         least = max((int(unit.intervals.min()) for unit in self.units), default=1)
-        values = {int(value) for unit in self.units for value in unit.intervals if value >= least}
+        decided = {name for unit in self.units for name in unit.nodes}
         for node in self.graph.nodes:
-            for type_ in (*node.op.inputs, node.op.result):
-                values |= {type_.size // d for d in divisors(type_.channels) if type_.size // d >= least}
-        return sorted(values | {least})
+            if node.name not in decided:
+                most, channels = _traffic(node.op)
+                values |= {most // lanes for lanes in divisors(channels)}
+                least = max(least, most // channels)
+        return sorted(value for value in values if value >= least)
 
     def plan(self, interval: int) -> Plan:
         """The cheapest folding for an interval that was found. Raises Infeasible where some block can't keep up."""
@@ -123,13 +126,10 @@ def fastest(folder: Folder) -> Plan:
     return best
 
 
-def _lanes(channels: tuple[int, ...], beats_at_one: int, interval: int, name: str) -> list[int]:
-    """Lanes that divide all the channel counts and carry `beats_at_one` values within the interval, fewest first."""
-    common = int(np.gcd.reduce(channels))
-    fitting = [lanes for lanes in divisors(common) if beats_at_one // lanes <= interval]
-    if not fitting:
-        raise Infeasible(name, beats_at_one // common)
-    return fitting
+def _traffic(block: Block) -> tuple[int, int]:
+    """(values a frame on the busiest stream, the greatest number of lanes) of a block whose only choice is its lanes."""
+    types = (*block.inputs, block.result)
+    return max(type_.size for type_ in types), int(np.gcd.reduce([type_.channels for type_ in types]))
 
 
 def _route(graph: Graph, chosen: dict[str, Block], interval: int, weigh: Callable[[Resources], float]) -> Graph:
@@ -163,9 +163,10 @@ def _route(graph: Graph, chosen: dict[str, Block], interval: int, weigh: Callabl
 def _with_lanes(node: Node, producers: list[Node], interval: int, weigh: Callable[[Resources], float]) -> Block:
     """A block whose only choice is its lanes: the cheapest that keeps up, converters counted."""
     block = node.op
-    types = (*block.inputs, block.result)
-    most = max(type_.size for type_ in types)
-    fitting = _lanes(tuple(type_.channels for type_ in types), most, interval, node.name)
+    most, channels = _traffic(block)
+    fitting = [lanes for lanes in divisors(channels) if most // lanes <= interval]
+    if not fitting:
+        raise Infeasible(node.name, most // channels)
     offered = {producer.op.lanes_out for producer in producers}
     options = {fitting[0]} | {lanes for lanes in offered if lanes in fitting}
 
