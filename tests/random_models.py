@@ -341,7 +341,7 @@ class _Generator:
 
     def activation(self) -> None:
         if self.chance(0.1):
-            kind = self.pick("relu", "limit", "leaky")
+            kind = self.pick("relu", "limit") if self.small else self.pick("relu", "limit", "leaky")
             if kind == "relu":
                 layer = L.Activation("relu", name=self.name("relu"))
             elif kind == "limit":
