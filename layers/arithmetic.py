@@ -296,7 +296,7 @@ class Shifts(Arithmetic):
         # Each bit chooses among as many input bits as there are exponents, but at most among all of x.
         inputs = min(len(self.exponents), self.x.width) + self.select_bits
         per_bit = 0 if not self.select_bits else 1 if inputs <= 6 else math.ceil((inputs - 1) / 5)
-        return super().cost(lanes) + Resources(lut=per_bit * width, ff=width) * (self.taps * lanes)
+        return super().cost(lanes) + Resources(lut=0.9 * per_bit * width, ff=width) * (self.taps * lanes)
 
 
 @dataclass(frozen=True)
@@ -403,7 +403,10 @@ class Multiply(Arithmetic):
         return result
 
     def cost(self, lanes):
-        return super().cost(lanes) + Resources(dsp=self.taps * lanes)
+        # The first level of adders, their registers and those of the weights go into the DSPs.
+        pairs, leaf = self.taps // 2, self.leaves[0].width
+        inside = Resources(lut=pairs * leaf, ff=pairs * (leaf + 1) + self.taps * self.x.width / lanes, carry4=pairs * math.ceil((leaf + 1) / 4))
+        return (super().cost(lanes) + inside * -lanes) + Resources(dsp=self.taps * lanes)
 
 
 @dataclass(frozen=True)
@@ -466,10 +469,10 @@ class Constants(Arithmetic):
         return Sum(root, bits[-1], tree.root.sign, tree.root.exponent)
 
     def cost(self, lanes):
-        # As many adders as digits, less one; half of them at the leaves, a bit wider at each level.
-        adders, width = max(self.all - lanes, 0), self.x.width + 2
+        # As many adders as digits, less one. Shifts leave an adder little more than the input's bits to add.
+        adders, width = max(self.all - lanes, 0), self.x.width
         return Resources(
-            lut=adders * (width - 0.5), ff=adders * (width + 2), carry4=adders * math.ceil((width + 1) / 4)
+            lut=adders * (width - 0.5), ff=adders * (width + 2), carry4=adders * math.ceil((width + 3) / 4)
         )
 
 

@@ -24,6 +24,7 @@ from functools import lru_cache
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
 
 from hwgen.layers import rom
 from hwgen.layers.adder_tree import inverted
@@ -32,6 +33,15 @@ from hwgen.layers.block import Resources
 from hwgen.layers.credit import CreditedOutput, credits_needed
 from hwgen.layers.stream import element_shape, layout
 from hwgen.tensor import TensorType
+
+# Longest delay line made of shift registers (SRLC32E: 32 stages in a LUT).
+SHIFT_LIMIT = 64
+
+
+def ring_style(depth: int) -> str:
+    """Where a longer delay line lies."""
+    return "distributed" if depth <= 256 else "block"
+
 
 # From CreditedOutput's push to its stream's valid, in cycles.
 FIFO_LATENCY = 2
@@ -203,19 +213,14 @@ class DotProducts(wiring.Component):
                 fresh = Mux(last_turn, complete, beat == 0)
             values = self._initial_values(m, initial, arrived & fresh, 1)
             first = initial[0].reshape(-1, width)
-            totals = []
+            totals, partials = [], Signal(plan.lanes * width)
+            lines = _delayed(m, partials, plan.line, arrived)
             for q, value in enumerate(_split(values, width)):
                 addend = Signal(width, init=sum(int(bit) << k for k, bit in enumerate(first[q])))
                 total = _added(addend, sums[q], shift, width)
-                partial = Signal(width)
-                m.d.comb += partial.eq(total)
-                totals.append(partial)
-                delayed = partial
-                for _ in range(plan.line):
-                    stage = Signal(width, reset_less=True)
-                    with m.If(arrived):
-                        m.d.sync += stage.eq(delayed)
-                    delayed = stage
+                m.d.comb += partials[q * width : (q + 1) * width].eq(total)
+                totals.append(partials[q * width : (q + 1) * width])
+                delayed = lines[q * width : (q + 1) * width]
                 with m.If(arrived):
                     m.d.sync += addend.eq(Mux(fresh, Cat(*value), delayed))
         return [Cat(Const(0, low), total) for total in totals], complete
@@ -246,6 +251,26 @@ def _counter(m: Module, count: int, step):
     return value, last
 
 
+def _delayed(m: Module, value, steps: int, step):
+    """The value of so many steps ago: shift registers up to SHIFT_LIMIT, beyond a ring in memory."""
+    if steps <= SHIFT_LIMIT:
+        for _ in range(steps):
+            stage = Signal(value.shape(), reset_less=True)
+            with m.If(step):
+                m.d.sync += stage.eq(value)
+            value = stage
+        return value
+    ring = Memory(shape=len(value), depth=steps, init=[], attrs={"ram_style": ring_style(steps)})
+    m.submodules += ring
+    write, read = ring.write_port(), ring.read_port()
+    # What is read in a step is used in the next one, so the oldest word lies one place ahead of the one being written.
+    ahead, here = Signal(range(steps), init=1), Signal(range(steps))
+    with m.If(step):
+        m.d.sync += [here.eq(ahead), ahead.eq(Mux(ahead == steps - 1, 0, ahead + 1))]
+    m.d.comb += [write.addr.eq(here), write.data.eq(value), write.en.eq(step), read.addr.eq(ahead), read.en.eq(step)]
+    return read.data
+
+
 def _split(columns: list, width: int) -> list:
     return [columns[k : k + width] for k in range(0, len(columns), width)]
 
@@ -257,6 +282,19 @@ def _added(addend, total: Sum, shift: int, width: int):
         return addend
     high = addend[shift:] + total.value if total.sign > 0 else addend[shift:] - inverted(total.value, total.positive)
     return Cat(addend[:shift], high[: width - shift])
+
+
+def _line_cost(steps: int, bits: int) -> Resources:
+    if steps < 3:
+        return Resources(ff=steps * bits)
+    if steps <= SHIFT_LIMIT:
+        shift = bits * math.ceil(steps / 32)
+        return Resources(lut=shift, lutram=shift)
+    if ring_style(steps) == "block":
+        return rom.cost(steps, bits, "block")
+    memory = math.ceil(bits / 3) * 4 * math.ceil(steps / 64)  # RAM64M: three bits in four LUTs
+    mux = bits * (steps > 64)
+    return Resources(lut=memory + mux, lutram=memory, ff=bits)
 
 
 @lru_cache(maxsize=65536)
@@ -274,15 +312,21 @@ def cost(plan: Plan) -> Resources:
     total += rom.cost(loops.sums, lanes * width, "logic")
     if loops.beats > 1:
         total += Resources(lut=width, ff=width) * lanes
-        if plan.line >= 3:
-            shift = lanes * width * math.ceil(plan.line / 32)
-            total += Resources(lut=shift, lutram=shift)
-        else:
-            total += Resources(ff=plan.line * width * lanes)
+        total += _line_cost(plan.line, lanes * width)
     # FIFO: RAM32M holds six bits in four LUTs, up to 32 deep.
     bits = lanes * plan.result
     memory = 4 * math.ceil(bits / 6) * math.ceil(plan.fifo_depth / 32)
     depth = plan.fifo_depth.bit_length()
     total += Resources(lut=memory + 6 * depth, lutram=memory, ff=bits + 4 * depth + 2)
-    counters = [n.bit_length() for n in (loops.words, loops.turns, loops.beats) if n > 1]
-    return total + Resources(lut=5 + 1.5 * sum(counters), ff=sum(counters) + plan.push_latency + 4)
+    counts = [loops.words, loops.turns, loops.beats, loops.sums]
+    if loops.beats > 1:
+        counts += [loops.turns, loops.beats]
+    if plan.line > SHIFT_LIMIT:
+        counts += [plan.line, plan.line]
+    counters = [(n - 1).bit_length() for n in counts if n > 1]
+    control = Resources(
+        lut=5 + sum(2.2 * bits + 1 for bits in counters),
+        ff=sum(counters) + len(counters) + plan.push_latency + 4,
+        carry4=sum(math.ceil(bits / 4) for bits in counters if bits > 2),
+    )
+    return total + control

@@ -7,6 +7,7 @@ there are only seven different columns, however many weights there are.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from amaranth.hdl import Const, Module, Signal
@@ -32,16 +33,19 @@ def distinct_columns(depth: int, columns: int) -> int:
     return min(columns, 2 ** (depth - 1) - 1) if depth < 24 else columns
 
 
-def block_rams(depth: int, columns: int) -> float:
-    """RAMB36 (halves: RAMB18) that a ROM of so many columns takes."""
-    if depth <= 512:
-        return math.ceil(columns / 36) / 2
-    best = math.inf
-    for size, width in ((1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1)):
-        wide, rest = divmod(columns, width)
-        pieces = wide + (0.5 if 0 < rest <= width // 2 else 1 if rest else 0)
-        best = min(best, math.ceil(depth / size) * pieces)
-    return best
+@lru_cache(maxsize=4096)
+def block_rams(depth: int, columns: int) -> tuple[float, int]:
+    """(RAMB36, halves being RAMB18; words beside each other in a row) of a memory, as Yosys makes it.
+
+    It takes the shape that needs the fewest RAMs: words that don't fit below each other lie side by side in one wide
+    row, across the RAMs, and are picked by LUTs.
+    """
+    best = None
+    for size, width in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)):
+        words = math.ceil(depth / size)
+        found = (math.ceil(words * columns / width), words)
+        best = min(best or found, found)
+    return best[0] / 2, best[1]
 
 
 def cost(depth: int, columns: int, style: str, delay: float = 0) -> Resources:
@@ -49,14 +53,13 @@ def cost(depth: int, columns: int, style: str, delay: float = 0) -> Resources:
     stored = distinct_columns(depth, columns)
     if depth == 1 or not stored:
         return Resources()
-    address = (depth - 1).bit_length()
     if style == "logic":
-        # A column of up to 64 words is one LUT6; beyond, one for each 64 words, joined by MUXF7, MUXF8 and LUTs.
-        per_column = 1 if depth <= 64 else depth / 64 * 1.05
-        if depth == 2:
-            per_column = 0
+        # A LUT6 for each 64 words of a column, joined by MUXF7 and MUXF8, beyond 256 words by more LUTs.
+        per_column = 0 if depth == 2 else math.ceil(depth / 64) * (1 if depth <= 256 else 1.3)
         return Resources(lut=stored * per_column, ff=stored)
-    return Resources(ff=stored * (1 + delay), lut=address, bram36=block_rams(depth, stored))
+    rams, words = block_rams(depth, stored)
+    pick = stored * math.ceil((words - 1) / 3.5)
+    return Resources(lut=pick, ff=stored * (1 + delay) + (words - 1).bit_length(), bram36=rams)
 
 
 class Rom:
