@@ -17,7 +17,7 @@ from hwgen.layers.credit import CreditedOutput, credits_needed
 from hwgen.layers.elastic import counter, counter_cost, up_down_cost
 from hwgen.layers.reduce import check_kind, combine, combine_cost, pooled
 from hwgen.layers.stream import element_shape, layout
-from hwgen.layers.window_memory import ram_cost, ram_kind
+from hwgen.layers.window_memory import ram_cost, ram_kind, restarting
 from hwgen.numeric import windows
 from hwgen.tensor import TensorType
 
@@ -157,10 +157,7 @@ class Pool(Block):
 def _place(m: Module, size: int, kernel: int, step: Value) -> tuple[Value, Value, Value, Value]:
     """Counts along an axis; returns (inside a window, first place in it, last place, the step that ends the axis)."""
     at, last = counter(m, size, step, "at")
-    place, last_place = counter(m, kernel, step & ~last, "place")
-    if kernel > 1:
-        with m.If(step & last):
-            m.d.sync += place.eq(0)
+    place, last_place = restarting(m, kernel, step, step & last, "place")
     return ~at_least(at, size // kernel * kernel), place == 0, last_place, step & last
 
 

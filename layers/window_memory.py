@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 
 from hwgen.layers.block import Resources
+from hwgen.layers.elastic import counter
 
 MEMORIES = ("auto", "distributed", "block")
 RAMB18 = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
@@ -95,12 +96,10 @@ def select(index: Value, values: list[Value]) -> Value:
     return Mux(index[top], select(index[:top], values[half:]), select(index[:top], values[:half]))
 
 
-def delayed(m: Module, value: Value, cycles: int) -> Value:
-    """The value some cycles later. Data only: the registers aren't reset, and a constant needs none."""
-    if isinstance(value, Const):
-        return value
-    for _ in range(cycles):
-        register = Signal.like(value, reset_less=True)
-        m.d.sync += register.eq(value)
-        value = register
-    return value
+def restarting(m: Module, modulo: int, step: Value, restart: Value, name: str) -> tuple[Value, Value]:
+    """`elastic.counter` that starts again at a step which is also a `restart`: (the count, whether it is the last)."""
+    at, last = counter(m, modulo, step & ~restart, name)
+    if modulo > 1:
+        with m.If(restart):
+            m.d.sync += at.eq(0)
+    return at, last

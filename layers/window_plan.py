@@ -148,9 +148,13 @@ class RingPlan:
         return min(options, key=lambda banks: self._worth(banks, math.ceil(self.least_slots / banks)))
 
     def _worth(self, bank_rows: int, ring_groups: int) -> float:
-        depth = ring_groups * self.row_words
-        cost = ram_cost(ram_kind(self.memory, depth, self.word), depth, self.word) * (bank_rows * self.columns)
-        return cost.lut + 2 * LUTS_PER_RAMB18 * cost.bram36 + self.rows * self.columns * self.word * mux_luts(bank_rows)
+        ram = self._ram_worth(ring_groups * self.row_words)
+        return self.columns * (bank_rows * ram + self.rows * self.word * mux_luts(bank_rows))
+
+    def _ram_worth(self, depth: int) -> float:
+        """A bank in LUTs."""
+        cost = ram_cost(ram_kind(self.memory, depth, self.word), depth, self.word)
+        return cost.lut + 2 * LUTS_PER_RAMB18 * cost.bram36
 
     @cached_property
     def ring_groups(self) -> int:
@@ -162,9 +166,21 @@ class RingPlan:
         """Rows in the ring."""
         return self.bank_rows * self.ring_groups
 
+    @cached_property
+    def aligned(self) -> bool:
+        """Whether a bank's rows begin at powers of two, which saves adders, at the cost of unused words."""
+        pitch = 1 << (self.row_words - 1).bit_length()
+        exact, padded = (self._ram_worth((self.ring_groups - 1) * n + self.row_words) for n in (self.row_words, pitch))
+        return padded <= exact + (self.ring_groups * pitch).bit_length()
+
+    @property
+    def row_pitch(self) -> int:
+        """Words from one row of a bank to the next."""
+        return 1 << (self.row_words - 1).bit_length() if self.aligned else self.row_words
+
     @property
     def depth(self) -> int:
-        return self.ring_groups * self.row_words
+        return (self.ring_groups - 1) * self.row_pitch + self.row_words
 
     @property
     def banks(self) -> int:

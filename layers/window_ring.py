@@ -11,8 +11,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.layers.beatwise import delayed
+from hwgen.layers.compare import at_least
 from hwgen.layers.credit import CreditedOutput
-from hwgen.layers.window_memory import delayed, lookup, ram, ram_latency, select
+from hwgen.layers.elastic import counter, up_down
+from hwgen.layers.window_memory import lookup, ram, ram_latency, restarting, select
 from hwgen.layers.window_plan import RingPlan
 
 TOKENS = 3  # positions that the scanner may be ahead; two would do for one position a cycle
@@ -40,22 +43,22 @@ class Ring(wiring.Component):
             for _ in range(self.plan.bank_rows)
         ]
         released = Signal(range(max(self.plan.released) + 1))
-        pixel, row = self._write(m, released)
+        written, row = self._write(m, released)
         token, take = Signal(), Signal()
-        self._scan(m, pixel, row, token, take)
+        self._scan(m, written, row, token, take)
         self._read(m, token, take, released)
         return m
 
     def _write(self, m: Module, released: Signal) -> tuple[Value, Value]:
-        """Stores the stream; returns pulses: a pixel is complete, it is the last of its row."""
+        """Stores the stream; returns the pixels written of a row, and a pulse as it is complete."""
         plan = self.plan
         beat = Signal()
-        last_group, group = count(m, beat, plan.groups)
+        _, last_group = counter(m, plan.groups, beat, "group")
         pixel = beat & last_group
-        last_column, _ = count(m, pixel, plan.width)
+        written, last_column = counter(m, plan.width, pixel, "written")
         row = pixel & last_column
-        _, slot = count(m, row, plan.slots)
-        last_bank, bank = count(m, pixel, plan.columns, restart=row)
+        slot, _ = counter(m, plan.slots, row, "write_slot")
+        bank, last_bank = restarting(m, plan.columns, pixel, row, "write_bank")
 
         # Rows are released before they are written where a stride skips them.
         room = Signal(range(plan.slots + max(plan.released) + 1), init=plan.slots)
@@ -70,7 +73,7 @@ class Ring(wiring.Component):
         with m.Elif(beat):
             m.d.sync += word.eq(word - (plan.groups - 1))
 
-        bases = [s // plan.bank_rows * plan.row_words for s in range(plan.slots)]
+        bases = [s // plan.bank_rows * plan.row_pitch for s in range(plan.slots)]
         address = Signal(range(max(plan.depth, 2)), reset_less=True)
         payload = Signal(plan.word, reset_less=True)
         m.d.sync += [
@@ -82,21 +85,18 @@ class Ring(wiring.Component):
             for c, (port, _, _) in enumerate(banks):
                 m.d.sync += port.en.eq(beat & mine & (bank == c))
                 m.d.comb += [port.addr.eq(address), port.data.eq(payload)]
-        return pixel, row
+        return written, row
 
-    def _scan(self, m: Module, pixel: Value, row: Value, token: Signal, take: Signal) -> None:
+    def _scan(self, m: Module, written: Value, row: Value, token: Signal, take: Signal) -> None:
         """Counts the positions that may be read: all they need has been written."""
         plan = self.plan
-        written = Signal(range(plan.width + 1))  # pixels of the row being written
-        m.d.sync += written.eq(Mux(row, 0, written + pixel))
-
         first = plan.first + plan.kernel[1] - 1
         last = first + (plan.count - 1) * plan.step
         column = Signal(signed(max(last, -first, 1).bit_length() + 1), init=first)
         tokens = Signal(range(TOKENS + 1))
         advance = Signal()
         at_end = column == last
-        _, out_row = count(m, advance & at_end, plan.out_rows)
+        out_row, _ = counter(m, plan.out_rows, advance & at_end, "scan_row")
         # How many rows the writer is past the row that this position needs.
         most = plan.slots + max(plan.needed_steps) + int(plan.needed_rows[0])
         lead = Signal(signed(most.bit_length() + 1), init=-int(plan.needed_rows[0]))
@@ -104,7 +104,7 @@ class Ring(wiring.Component):
         m.d.sync += lead.eq(lead + row - Mux(advance & at_end, step, 0))
         here = (lead == 0) & (written > column) & ((written != 0) if first < 0 else 1)
         m.d.comb += [advance.eq((here | (lead > 0)) & (tokens != TOKENS)), token.eq(tokens != 0)]
-        m.d.sync += tokens.eq(tokens + advance - take)
+        m.d.sync += tokens.eq(up_down(tokens, advance, take))
         with m.If(advance):
             m.d.sync += column.eq(Mux(at_end, first, column + plan.step))
 
@@ -116,14 +116,14 @@ class Ring(wiring.Component):
 
         fire = Signal()
         m.d.comb += [fire.eq(token & out.ready), out.start.eq(fire)]
-        last_cg, _ = count(m, fire, plan.column_groups)
-        last_rg, _ = count(m, fire & last_cg, plan.row_groups)
+        _, last_cg = counter(m, plan.column_groups, fire, "column_group")
+        _, last_rg = counter(m, plan.row_groups, fire & last_cg, "row_group")
         box_row = fire & last_cg & last_rg
-        last_g, _ = count(m, box_row, plan.groups)
+        _, last_g = counter(m, plan.groups, box_row, "channel_group")
         position = box_row & last_g
-        last_position, _ = count(m, position, plan.count)
+        _, last_position = counter(m, plan.count, position, "position")
         done = position & last_position
-        last_row, out_row = count(m, done, plan.out_rows)
+        out_row, last_row = counter(m, plan.out_rows, done, "out_row")
         m.d.comb += take.eq(position)
         m.d.sync += released.eq(Mux(done, lookup(m, out_row, plan.released, range(max(plan.released) + 1)), 0))
 
@@ -137,7 +137,7 @@ class Ring(wiring.Component):
         row_base = [Signal(bits, name=f"row_base{r}", reset_less=True) for r in range(plan.bank_rows)]
         for r, base in enumerate(row_base):
             m.d.sync += base.eq(lookup(m, slot, [self._base(s, r) for s in range(plan.slots)], bits))
-        column_base = [Signal(bits, name=f"column_base{c}", reset_less=True) for c in range(plan.columns)]
+        column_base = [Signal(len(word), name=f"column_base{c}", reset_less=True) for c in range(plan.columns)]
         for c, base in enumerate(column_base):
             m.d.sync += base.eq(word + Mux(phase > c, plan.groups, 0))
         # Second stage: the address of each bank. Then the memory.
@@ -145,7 +145,9 @@ class Ring(wiring.Component):
         for r, banks in enumerate(self.ports):
             for c, (_, address, _) in enumerate(banks):
                 register = Signal(bits, name=f"address{r}_{c}", reset_less=True)
-                m.d.sync += register.eq(row_base[r] + column_base[c])
+                # Aligned rows are bit fields of the address, and need no adder.
+                address_of = row_base[r] | column_base[c] if plan.aligned else row_base[r] + column_base[c]
+                m.d.sync += register.eq(address_of)
                 m.d.comb += address.eq(register)
             words.append([value for _, _, value in banks])
         at = 2 + ram_latency(plan.kind)
@@ -154,25 +156,28 @@ class Ring(wiring.Component):
                 m, lookup(m, slot, [s % plan.bank_rows for s in range(plan.slots)], range(plan.bank_rows)), at
             )
             words = [
-                [_registered(m, select(turn, [words[(k + i) % plan.bank_rows][c] for k in range(plan.bank_rows)]))
+                [delayed(m, select(turn, [words[(k + i) % plan.bank_rows][c] for k in range(plan.bank_rows)]), 1)
                  for c in range(plan.columns)]
                 for i in range(plan.rows)
             ]  # fmt: skip
             at += 1
         turn = delayed(m, phase, at)
-        rows_ok, columns_ok = ([delayed(m, flag, at) for flag in flags] for flags in (rows_ok, columns_ok))
+        if plan.rows_padded:
+            rows_ok = [delayed(m, ok, at) for ok in rows_ok]
+        if plan.columns_padded:
+            columns_ok = [delayed(m, ok, at) for ok in columns_ok]
         box = []
         for i, banks in enumerate(words):
             for j in range(plan.columns):
                 value = select(turn, [banks[(k + j) % plan.columns] for k in range(plan.columns)])
                 box.append(self._padded(m, value, rows_ok[i] & columns_ok[j]))
-        m.d.comb += [out.payload.as_value().eq(Cat(box)), out.push.eq(_pulse(m, fire, plan.latency))]
+        m.d.comb += [out.payload.as_value().eq(Cat(box)), out.push.eq(delayed(m, fire, plan.latency, reset_less=False))]
 
     def _base(self, slot: int, bank: int) -> int:
         """Where the bank row holds its row of a box that begins in the slot."""
         plan = self.plan
         mine = (slot + (bank - slot) % plan.bank_rows) % plan.slots
-        return mine // plan.bank_rows * plan.row_words
+        return mine // plan.bank_rows * plan.row_pitch
 
     def _slot(self, m: Module, row_group: Value, last_rg: Value, done: Value, last_row: Value) -> Signal:
         """The slot of the box's first row."""
@@ -198,7 +203,7 @@ class Ring(wiring.Component):
         over = (plan.column_groups - 1) * plan.groups  # from the first to the last box of a row of boxes
         phase = Signal(range(plan.columns), init=plan.first % plan.columns)
         start = plan.first // plan.columns * plan.groups
-        size = max(plan.depth - 1, 1).bit_length()
+        size = max(plan.row_pitch - 1 if plan.aligned else plan.depth - 1, 1).bit_length()
         word = Signal(size, init=start % 2**size)
         quotient, rest = divmod(plan.step, plan.columns)
         carry = phase + rest >= plan.columns
@@ -262,32 +267,7 @@ class Ring(wiring.Component):
         return Cat(result)
 
 
-def count(m: Module, step: Value, size: int, restart: Value | None = None) -> tuple[Value, Value]:
-    """(whether at the last value, the counter): 0 .. size - 1, one on at each step, 0 after one with `restart`."""
-    if size == 1:
-        return Const(1), Const(0)
-    counter = Signal(range(size))
-    last = counter == size - 1
-    with m.If(step):
-        m.d.sync += counter.eq(Mux(last | (0 if restart is None else restart), 0, counter + 1))
-    return last, counter
-
-
 def _inside(at: Value, offset: int, size: int, before: bool, behind: bool) -> Value:
     """0 <= at + offset < size, of which only the sides that can fail are looked at."""
-    return ((at >= -offset) if before else Const(1)) & ((at < size - offset) if behind else 1)
-
-
-def _registered(m: Module, value: Value) -> Signal:
-    register = Signal(len(value), reset_less=True)
-    m.d.sync += register.eq(value)
-    return register
-
-
-def _pulse(m: Module, value: Value, cycles: int) -> Value:
-    """A one-bit signal some cycles later, 0 after reset."""
-    for _ in range(cycles):
-        register = Signal()
-        m.d.sync += register.eq(value)
-        value = register
-    return value
+    inside = at_least(at, -offset) if before else Const(1)
+    return inside & ~at_least(at, size - offset) if behind else inside

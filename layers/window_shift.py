@@ -10,7 +10,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.layers.block import Resources
-from hwgen.layers.window_ring import count
+from hwgen.layers.compare import at_least
+from hwgen.layers.elastic import counter
+from hwgen.layers.window_memory import restarting
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,15 @@ class ColumnShift(wiring.Component):
         raster = self.raster
         shift, emit, complete, flush = Signal(), Signal(), Signal(), Signal()
         if raster.tail:
-            last_column, _ = count(m, shift & ~flush, raster.columns)
-            last_row, _ = count(m, shift & ~flush & last_column, self.out_rows)
+            _, last_column = counter(m, raster.columns, shift & ~flush, "column")
+            _, last_row = counter(m, self.out_rows, shift & ~flush & last_column, "row")
             left = Signal(range(raster.tail), init=raster.tail - 1)
             with m.If(shift & ~flush & last_column & last_row):
                 m.d.sync += flush.eq(1)
             with m.Elif(shift & flush):
                 m.d.sync += [flush.eq(left != 0), left.eq(Mux(left == 0, raster.tail - 1, left - 1))]
-        last_window, window = count(m, emit, raster.windows)
-        last_window_row, _ = count(m, emit & last_window, self.out_rows)
+        window, last_window = counter(m, raster.windows, emit, "window")
+        _, last_window_row = counter(m, self.out_rows, emit & last_window, "window_row")
 
         between = raster.columns - raster.span
         behind = raster.columns + raster.tail - 1 - int(raster.ends[-1])
@@ -143,7 +145,7 @@ class ColumnShift(wiring.Component):
         if outside.all() or not outside.any():
             return Const(int(outside[0]))
         inside = np.flatnonzero(~outside)
-        return (window < int(inside[0])) | (window > int(inside[-1]))
+        return ~at_least(window, int(inside[0])) | at_least(window, int(inside[-1]) + 1)
 
     def cost(self) -> Resources:
         raster = self.raster
@@ -164,13 +166,13 @@ class Subsample(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         taken = self.i.valid & self.i.ready
-        last_group, _ = count(m, taken, self.groups)
+        _, last_group = counter(m, self.groups, taken, "group")
         pixel = taken & last_group
-        last_column, _ = count(m, pixel, self.width)
+        _, last_column = counter(m, self.width, pixel, "column")
         row = pixel & last_column
-        last_row, _ = count(m, row, self.height)
-        _, x = count(m, pixel, self.strides[1], restart=last_column)
-        _, y = count(m, row, self.strides[0], restart=last_row)
+        _, last_row = counter(m, self.height, row, "row")
+        x, _ = restarting(m, self.strides[1], pixel, row, "x")
+        y, _ = restarting(m, self.strides[0], row, row & last_row, "y")
         keep = (x == 0) & (y == 0)
         m.d.comb += [
             self.o.p.eq(self.i.p),
