@@ -21,8 +21,8 @@ from hwgen.tensor import TensorType
 class Add(Block):
     """Σ raw_i · multiplier_i, which all have the same shape; `frac` and `divisor` are those of the sum.
 
-    Multipliers are made of shifts and adders. All registers (one for two terms, two for up to four) move together; the inputs'
-    ready depends on the output's in the same cycle.
+    Multipliers are made of shifts and adders. All registers (one for two terms, two for up to four) move together; the
+    inputs' ready depends on the output's in the same cycle.
     """
 
     parts: tuple[TensorType, ...]

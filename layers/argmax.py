@@ -8,13 +8,15 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from hwgen.layers.beatwise import delayed
 from hwgen.layers.block import Resources
+from hwgen.layers.compare import comparator_cost
 from hwgen.layers.elastic import counter, counter_cost
 from hwgen.tensor import TensorType
 
 
 @dataclass(frozen=True)
 class Argmax:
-    """The first of the greatest of `type.channels` values that arrive `lanes` at a time, as part of a free-running pipeline.
+    """The first of the greatest of `type.channels` values that arrive `lanes` at a time, as part of a free-running
+    pipeline.
 
     A tree over the lanes, a register each level, then a running maximum.
     """
@@ -29,7 +31,7 @@ class Argmax:
 
     @property
     def latency(self) -> int:
-        """Cycles from a beat to the index of the greatest value so far, which after the last beat is that of the frame."""
+        """Cycles from a beat to the index of the greatest value so far; after the last beat that of the frame."""
         return self.levels + 1
 
     @property
@@ -63,7 +65,7 @@ class Argmax:
 
     def cost(self) -> Resources:
         width, total = self.type.width, counter_cost(self.beats)
-        compare = Resources(lut=width, carry4=-(-width // 4))
+        compare = comparator_cost(width)
         nodes, bits = self.lanes, 0
         for _ in range(self.levels):
             total += (compare + Resources(lut=width + bits + 1)) * (nodes // 2)

@@ -1,7 +1,8 @@
 """How values lie in the bytes of the outer AXI4-Streams: for the ports, the bench and the host driver alike.
 
-A value takes 1, 2, 4 or 8 whole bytes, little-endian, sign-extended where its type is signed, else zero-extended. Lane 0, the
-first channel, comes first. A beat carries the lanes of one beat of the stream; TLAST marks the last beat of each frame.
+A value takes 1, 2, 4 or 8 whole bytes, little-endian, sign-extended where its type is signed, else zero-extended. Lane
+0, the first channel, comes first. A beat carries the lanes of one beat of the stream; TLAST marks the last beat of
+each frame.
 """
 
 from __future__ import annotations

@@ -72,7 +72,8 @@ THROUGH_CREDIT = 2
 
 
 def free_running(m: Module, i, o, latency: int) -> tuple[Value, CreditedOutput]:
-    """A pipeline of `latency` registers from stream i to stream o; returns (a beat starts in this cycle, the collecting output).
+    """A pipeline of `latency` registers from stream i to stream o; returns (a beat starts in this cycle, the
+    collecting output).
 
     The caller drives the output's payload, `latency` cycles after the start.
     """
@@ -105,3 +106,11 @@ def free_running_cost(bits: int, latency: int) -> Resources:
     depth = credits_needed(latency)
     credits = up_down_cost(depth.bit_length()) + Resources(lut=2, ff=latency)
     return credits + queue.cost(bits, depth, queue.cheaper(bits, depth))
+
+
+def delay_cost(bits: int, cycles: int) -> Resources:
+    """Of `delayed`: from three cycles on a shift register in a LUT, with a flip-flop behind it."""
+    if cycles < 3:
+        return Resources(ff=bits * cycles)
+    luts = bits * -(-cycles // 32)
+    return Resources(lut=luts, lutram=luts)

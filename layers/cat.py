@@ -20,8 +20,9 @@ from hwgen.tensor import TensorType
 class Cat(Block):
     """For each pixel all beats of the first part, then of the second, and so on; a register holds the result.
 
-    The parts (at least 2) have the same height, width, frac and divisor; elements are extended to the common type. A part's ready
-    depends on the output's in the same cycle. A part that a beat has not reached yet has `needs` -1 in that frame.
+    The parts (at least 2) have the same height, width, frac and divisor; elements are extended to the common type. A
+    part's ready depends on the output's in the same cycle. A part that a beat has not reached yet has `needs` -1 in
+    that frame.
     """
 
     parts: tuple[TensorType, ...]

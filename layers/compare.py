@@ -1,8 +1,10 @@
-"""x >= constant in LUTs alone: a comparison that takes no carry chain."""
+"""x >= constant in LUTs alone, without a carry chain; and what comparisons cost."""
 
 from __future__ import annotations
 
 from amaranth.hdl import Const, Value
+
+from hwgen.layers.block import Resources
 
 
 def at_least(x: Value, bound: int) -> Value:
@@ -37,10 +39,15 @@ def _equal(bits: list, value: int) -> Value:
 
 
 def at_least_luts(width: int, bound: int, signed: bool) -> float:
-    """LUT6 of `at_least`, about: a trailing zero of the bound takes its bit out, six bits make a LUT, and halves join."""
+    """LUT6 of `at_least`, about; bits where the bound ends in zeros take no part."""
     if signed:
         bound += 1 << (width - 1)
     if bound <= 0 or bound >= 1 << width:
         return 0
     used = width - ((bound & -bound).bit_length() - 1)
-    return 1 if used <= 6 else used / 3.5
+    return 1 if used <= 6 else used / 4.2
+
+
+def comparator_cost(width: int) -> Resources:
+    """x >= y for two variables: two bits in two LUTs and one bit of a carry chain, as Yosys does it."""
+    return Resources(lut=0.9 * width, carry4=width / 9)

@@ -20,8 +20,8 @@ from hwgen.tensor import TensorType
 class Convert(Block):
     """lanes_from lanes in, lanes_to lanes out, at the full rate of the narrower side.
 
-    Where neither divides the other, beats are collected up to their least common multiple and then taken apart. Each stage is one
-    register; its ready depends on the output's in the same cycle.
+    Where neither divides the other, beats are collected up to their least common multiple and then taken apart. Each
+    stage is one register; its ready depends on the output's in the same cycle.
     """
 
     input: TensorType

@@ -25,7 +25,8 @@ def register(m: Module, valid, payload, o) -> Value:
 
 
 def buffer(m: Module, valid, payload, o) -> tuple[Value, Value]:
-    """Two registers before the stream `o`; returns the `ready` for its input, itself a register, and the beats held (0 to 2).
+    """Two registers before the stream `o`; returns the `ready` for its input, itself a register, and the beats held (0
+    to 2).
 
     Latency 1, a beat a cycle. Ends a chain of `ready`s, at the price of a second register.
     """
@@ -89,5 +90,5 @@ def counter_cost(modulo: int) -> Resources:
     bits = (modulo - 1).bit_length()
     wraps = 0 if modulo == 1 << bits else 1
     if bits > SHORT:
-        return Resources(lut=(0.3 + wraps) * bits, ff=bits, carry4=-(-bits // 4))
+        return Resources(lut=(0.3 + 0.35 * wraps) * bits, ff=bits, carry4=-(-bits // 4))
     return Resources(lut=1.3 * bits + wraps, ff=bits)

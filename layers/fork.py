@@ -15,8 +15,8 @@ from hwgen.tensor import TensorType
 class Fork(Beatwise):
     """Offers each beat to `fan_out` consumers (at least 2); it is done with when the last has taken it.
 
-    No registers for data: the outputs are wires, and only who has taken the beat is remembered. The input's ready depends on those
-    of the outputs in the same cycle.
+    No registers for data: the outputs are wires, and only who has taken the beat is remembered. The input's ready
+    depends on those of the outputs in the same cycle.
     """
 
     input: TensorType

@@ -17,11 +17,11 @@ LUTS_PER_RAMB18 = 60
 
 
 class Queue(wiring.Component):
-    """A FIFO for payloads of any shape and `depth` beats, at least 2: a beat comes out two cycles after it went in (one, at depth 2).
+    """A FIFO for payloads of any shape and `depth` beats, at least 2. Latency two cycles, one at depth 2.
 
-    style: "distributed" (LUTs) or "block". level: the beats held. Neither `ready` nor `valid` depends on the other side.
-    Amaranth's SyncFIFOBuffered does the same, but with up to eight CARRY4 at depth 33. Here the ring is a power of two, so that
-    pointers wrap by themselves, and short counters are LUT logic.
+    style: "distributed" (LUTs) or "block". level: the beats held. Neither `ready` nor `valid` depends on the other
+    side. Amaranth's SyncFIFOBuffered does the same, but with up to eight CARRY4 at depth 33. Here the ring is a power
+    of two, so that pointers wrap by themselves, and short counters are LUT logic.
     """
 
     def __init__(self, shape, depth: int, style: str = "distributed"):
@@ -112,7 +112,6 @@ def cost(bits: int, depth: int, style: str) -> Resources:
     """The cost of a Queue for payloads of so many bits."""
     if depth == 2:
         return buffer_cost(bits)
-    address = (ring(depth) - 1).bit_length()
     level = up_down_cost((depth - 1).bit_length())
     pointers = counter_cost(ring(depth)) * 2
     return level + pointers + Resources(lut=4, ff=1) + _memory(bits, depth, style)

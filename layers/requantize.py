@@ -83,10 +83,6 @@ class Requantize(Beatwise):
         return 2 if self.rounds and any(self.clips) and self.result.width > NARROW else 1
 
     @property
-    def is_wires(self):
-        return not self.stages
-
-    @property
     def latency(self):
         return self.stages + THROUGH_CREDIT if self.stages else 0
 
@@ -109,7 +105,7 @@ class Requantize(Beatwise):
         return x << -self.shift
 
     def _lane(self, m, x: Value) -> Value:
-        """Of floor(raw · 2^-shift): at hi or above it is hi, below lo it is lo, whatever the rounding; between, nothing overflows."""
+        """Of floor(raw · 2^-shift): from hi on it is hi, below lo it is lo, whatever the rounding; between, none overflows."""
         shape, up = element_shape(self.result), max(-self.shift, 0)
         if self.shift > 0 and len(x) <= self.shift:
             wide = Signal(type(x.shape())(self.shift + 1, x.shape().signed))
@@ -149,7 +145,7 @@ class Requantize(Beatwise):
         if self.rounds:
             lut, ff = lut + max(1, self.shift / 5), ff + 1
             carry = -(-width // 4) * (width > NARROW)
-        lut += width * (1.2 * any(self.clips) + (0.3 if width > NARROW else 0.8) * self.rounds)
+        lut += width * (1.2 * any(self.clips) + 0.3 * self.rounds)
         if self.stages == 2:
             ff += width + 1
         return Resources(lut=lut, ff=ff, carry4=carry) * self.lanes + free_running_cost(width * self.lanes, self.stages)

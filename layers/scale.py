@@ -1,4 +1,4 @@
-"""Multiplication by a constant and addition of another, per channel: batch normalisation, and scales that are no power of two."""
+"""A constant times the value plus another, per channel: batch normalisation, and scales that are no power of two."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ MOST_DIGITS = 3  # signed digits of a constant that are added rather than multip
 class Scale(Beatwise):
     """raw·multiplier + offset; multiplier, offset: int64 (C,). frac: the fractional bits that the multiplier adds.
 
-    Powers of two, and lanes with one constant of few signed digits, are shifts and adders; all else is DSPs, products wider
-    than one in several.
+    Powers of two, and lanes with one constant of few signed digits, are shifts and adders; all else is DSPs, products
+    wider than one in several.
     """
 
     input: TensorType
@@ -91,6 +91,12 @@ class Scale(Beatwise):
             return [Term(x.lo, x.hi)], [Term(m.lo, m.hi)]
         sizes = (DSP_LONG - 1, DSP_SHORT - 1) if long_x else (DSP_SHORT - 1, DSP_LONG - 1)
         return _split(x, sizes[0]), _split(m, sizes[1])
+
+    @property
+    def _one_dsp(self) -> bool:
+        """Whether a lane is one DSP, which takes in the registers around it too."""
+        x, m = self._limbs
+        return not self.shifts and len(x) == len(m) == 1 and x[0].shape.width + m[0].shape.width >= DSP_LEAST
 
     @cached_property
     def _sums(self) -> list[Sum]:
@@ -205,11 +211,17 @@ class Scale(Beatwise):
         x, wide, total = self.input, self._widths, Resources()
         for lane_sum in self._sums:
             total += lane_sum.cost
+        if self._one_dsp:
+            total = Resources()  # the DSP adds the offset
         if self.groups > 1:
             total += rom.cost(self.groups, sum(wide) * self.lanes, self._style) + counter_cost(self.groups)
             total += Resources(ff=x.width * rom.latency(self._style) * self.lanes)
-        if not self.shifts:
-            total = total + _product_cost(*self._limbs) * self.lanes
+        if self._one_dsp:
+            # Its own registers hold the operands.
+            held = min(total.ff, (x.width + wide[0]) * self.lanes) if self.groups > 1 else 0
+            total += Resources(dsp=self.lanes, ff=-held)
+        elif not self.shifts:
+            total += _product_cost(*self._limbs) * self.lanes
         elif self.groups > 1:
             width = max(lane_sum.terms[0].shape.width for lane_sum in self._sums)
             total += Resources(lut=1.5 * width, ff=width) * self.lanes
@@ -254,5 +266,5 @@ def _product_cost(xs: list[Term], ms: list[Term]) -> Resources:
             if wide + narrow >= DSP_LEAST:
                 total += Resources(dsp=1)
             else:
-                total += Resources(lut=wide * narrow, ff=wide + narrow, carry4=min(wide, narrow) * 2)
+                total += Resources(lut=0.8 * wide * narrow, ff=wide + narrow, carry4=min(wide, narrow) - 1)
     return total

@@ -1,4 +1,4 @@
-"""The network's outer output: a stream of channel values in, AXI4-Stream out, with the top-1 index where it is asked for."""
+"""The network's outer output: a stream of channel values in, AXI4-Stream out, the top-1 index where asked for."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hwgen.layers.beatwise import (
     THROUGH_CREDIT,
     Beatwise,
     BeatwiseComponent,
+    delay_cost,
     delayed,
     free_running,
     free_running_cost,
 )
-from hwgen.layers.block import Resources
 from hwgen.layers.elastic import buffer, buffer_cost, counter, counter_cost
 from hwgen.layers.stream import signature
 from hwgen.tensor import TensorType
@@ -28,7 +28,8 @@ from hwgen.tensor import TensorType
 class Sink(Beatwise):
     """Stream `i` to AXI4-Stream master `m_axis_*` (see `hwgen.layers.axi`); TLAST marks the last beat of each frame.
 
-    top1: on that beat TUSER is the index of the greatest of the frame's values, the first one on ties. Only for vectors (1, 1, N).
+    top1: on that beat TUSER is the index of the greatest of the frame's values, the first one on ties. Only for
+    vectors (1, 1, N).
     """
 
     input: TensorType
@@ -108,4 +109,4 @@ class Sink(Beatwise):
             return total + buffer_cost(bits)
         latency = self.argmax.latency
         total += self.argmax.cost() + free_running_cost(bits + self.argmax.index_width, latency)
-        return total + Resources(ff=bits * latency)
+        return total + delay_cost(bits, latency)

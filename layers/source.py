@@ -18,7 +18,8 @@ from hwgen.tensor import TensorType
 class Source(Beatwise):
     """AXI4-Stream slave `s_axis_*` (see `hwgen.layers.axi`) to stream `o`; of each value's bytes the low bits are used.
 
-    frame_error: high for good once TLAST was missing on the last beat of a frame, or came on another one. As an op it has no
+    frame_error: high for good once TLAST was missing on the last beat of a frame, or came on another one. As an op it
+    has no
     inputs: evaluate() is given the frames.
     """
 

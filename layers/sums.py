@@ -45,7 +45,7 @@ def digits(constant: int) -> list[tuple[int, bool]]:
 
 @dataclass(frozen=True)
 class _Step:
-    """A register: the term a of the level before and, unless it only waits, b, whose exponent isn't less. flip: b − a."""
+    """A register: term a of the level before and, unless it only waits, b, of no lesser exponent. flip: b − a."""
 
     a: int
     b: int | None
@@ -73,7 +73,7 @@ class Sum:
         return len(self.steps)
 
     def build(self, m: Module, values: list[Value], enable: Value | int = 1) -> Value:
-        """values: the raw of each term, of its shape. Returns the sum itself, `levels` cycles in which `enable` is high later."""
+        """values: the raw of each term, of its shape. Returns the sum, `levels` cycles with `enable` high later."""
         before = self.terms
         for steps in self.steps:
             after = []

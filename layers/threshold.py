@@ -19,7 +19,7 @@ from hwgen.layers.beatwise import (
     free_running_cost,
 )
 from hwgen.layers.block import Resources
-from hwgen.layers.compare import at_least, at_least_luts
+from hwgen.layers.compare import at_least, at_least_luts, comparator_cost
 from hwgen.layers.elastic import counter, counter_cost
 from hwgen.tensor import TensorType
 
@@ -104,14 +104,14 @@ class Threshold(Beatwise):
 
     @cached_property
     def _edges(self) -> np.ndarray:
-        """(L, groups, lanes): output >= lo + 1 + v where (x >= edge v) ^ falling. Kept to lo..hi + 1 of x, always to never."""
+        """(L, groups, lanes): output >= lo + 1 + v where (x >= edge v) ^ falling. From x.lo, always, to x.hi + 1, never."""
         table = np.broadcast_to(self.thresholds, (self.input.channels, self.levels))[: self.groups * self.lanes]
         table = table.reshape(self.groups, self.lanes, self.levels).clip(self.input.lo, self.input.hi + 1)
         return np.where(self._falls[..., None], table[..., ::-1], table).transpose(2, 0, 1)
 
     @cached_property
     def _code(self) -> tuple[int, int, int]:
-        """(least, greatest, bits that vary) of the output as an unsigned code: two's complement with the sign bit inverted."""
+        """(least, greatest, bits that vary) of the output as a code: two's complement with the sign bit inverted."""
         bias = 1 << (self.result.width - 1) if self.result.signed else 0
         least, most = self.result.lo + bias, self.result.hi + bias
         return least, most, (least ^ most).bit_length()
@@ -270,7 +270,7 @@ class Threshold(Beatwise):
             _, width, _ = self._columns(flat.reshape(1, -1))
             style, many = self._parallel_style, self.levels * self.lanes
             total += rom.cost(self.groups, many * width, style) + counter_cost(self.groups)
-            total += _comparator(max(width, x.width)) * many
+            total += comparator_cost(max(width, x.width)) * many
             total += Resources(ff=many + x.width * self.lanes * rom.latency(style))
         encode = self.levels * 0.6 if self.levels > 1 else 0
         return total + Resources(lut=encode * self.lanes)
@@ -286,7 +286,7 @@ class Threshold(Beatwise):
             else:
                 _, width, _ = self._columns(step.edges)
                 one = rom.cost(len(step.edges), width, step.style)
-                total += (one + _comparator(max(width, x.width))) * self.lanes
+                total += (one + comparator_cost(max(width, x.width))) * self.lanes
             late = step.latency - (1 if not step.bit else 0)
             total += Resources(ff=(x.width * late + 1 + known * step.latency) * self.lanes)
             known += 1
@@ -301,11 +301,6 @@ class Threshold(Beatwise):
     def describe(self):
         way = "searched" if self.searches else "at once"
         return f"Threshold[{self.levels} levels {way}, {self.groups} groups, {self.lanes} lanes]"
-
-
-def _comparator(width: int) -> Resources:
-    """x >= y for two variables."""
-    return Resources(lut=width, carry4=-(-width // 4))
 
 
 def _encode(reached: list) -> list:

@@ -10,10 +10,12 @@ from amaranth.sim import Simulator
 def run_axi(
     component, offered: list[dict], inputs: str, outputs: str, wanted: int, seed: int, stall_in=0.0, stall_out=0.0
 ):
-    """Offers beats {port: value} on the ports whose names start with `inputs`, collects dicts of those that start with `outputs`.
+    """Offers beats {port: value} on the ports whose names start with `inputs`, collects dicts of those that start with
+    `outputs`.
 
-    Valid, ready and all other ports are named by prefix: "s_axis_t" for s_axis_tvalid, "o." for o.valid. Returns (collected, cycle
-    of each input transfer, cycle of each output transfer). Fails after a deadline, and where an offered beat is taken back.
+    Valid, ready and all other ports are named by prefix: "s_axis_t" for s_axis_tvalid, "o." for o.valid. Returns
+    (collected, cycle of each input transfer, cycle of each output transfer). Fails after a deadline, and where an
+    offered beat is taken back.
     """
     rng = random.Random(seed)
     taken, emitted, collected = [], [], []

@@ -10,8 +10,8 @@ from tests.harness import random_raw, run_block
 def check_block(block, seed: int, expected, frames: int = 2, inputs=None) -> None:
     """Simulates with stalls on both sides, on either and on none, and compares outputs with `expected(*inputs)`.
 
-    Without stalls the cycles must be those of the block's schedule, and the cycles between the ends of the last two frames no
-    more than its interval.
+    Without stalls the cycles must be those of the block's schedule, and the cycles between the ends of the last two
+    frames no more than its interval.
     """
     rng = np.random.default_rng(seed)
     if inputs is None:

@@ -25,7 +25,7 @@ def test_holds_depth_beats_and_counts_them(depth):
         held = 0
         for draining in (False, True):
             ctx.set(component.o.ready, draining)
-            for cycle in range(depth + 5):
+            for _ in range(depth + 5):
                 ctx.set(component.i.valid, not draining)
                 ctx.set(component.i.payload, [held])
                 assert ctx.get(component.level) == held - len(got)
