@@ -13,7 +13,7 @@ from hwgen.layers.fifo import Fifo
 from hwgen.layers.sink import Sink
 from hwgen.layers.source import Source
 from hwgen.layers.view import View
-from hwgen.passes.emit import Emitted, emit
+from hwgen.passes.emit import Emitted, emit, net, output_ports
 from hwgen.sim.bench import Axi, Bench, Fill, Tap
 from hwgen.sim.result import SimResult
 from hwgen.sim.simulate import simulate as run_bench
@@ -23,21 +23,21 @@ def bench(graph: Graph, emitted: Emitted, file: Path) -> Bench:
     """A bench for the emitted graph that watches the output streams of all blocks and the fill of all FIFOs."""
     taps, fills, sources, sinks = [], [], [], []
     for node in graph.nodes:
-        path = emitted.instances[node.name]
+        instance = emitted.instances[node.name]
         if isinstance(node.op, Sink):
             sinks.append(Axi(node.name, node.type, node.op.lanes_out, node.inputs[0].node, node.op.top1))
             continue
         if isinstance(node.op, Source):
             sources.append(Axi(node.name, node.type, node.op.lanes_out, node.layer))
             continue
+        if isinstance(node.op, View):
+            continue  # its values are watched where they come from
         if isinstance(node.op, Fifo):
-            fills.append(Fill(path, node.name, node.op.depth))
-        if isinstance(node.op, View) or node.op.is_wires:
-            continue  # not in the Verilog; its values are watched where they come from and where they go
-        for port in range(node.op.fan_out):
-            member = "o" if node.op.fan_out == 1 else f"o{port}"
-            name = node.name if node.op.fan_out == 1 else f"{node.name}#{port}"
-            taps.append(Tap(name, node.layer, path, member, node.type, node.op.lanes_out))
+            fills.append(Fill("", node.name, node.op.depth, net(instance, "level")))
+        ports = output_ports(node)
+        for k, port in enumerate(ports):
+            name = node.name if len(ports) == 1 else f"{node.name}#{k}"
+            taps.append(Tap(name, node.layer, "", net(instance, port), node.type, node.op.lanes_out))
     return Bench(emitted.top, (file,), tuple(sources), tuple(sinks), tuple(taps), tuple(fills))
 
 

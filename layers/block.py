@@ -44,7 +44,6 @@ class Block(Op):
     """A hardware block. Subclasses are frozen dataclasses; every number below follows from their fields."""
 
     fan_out = 1  # output streams; more than 1 only in a fork, and then all carry the same
-    is_wires = False  # whether the component is nothing but wires, which leaves no trace in the Verilog
 
     # --- what it computes ---------------------------------------------------------------------------------------
 

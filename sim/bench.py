@@ -52,8 +52,8 @@ class Tap:
     """A stream inside the network to compare.
 
     name: the node, for messages. layer: its Keras layer. path: the producing instance below the top, "." between
-    levels; it must have logic of its own, for a module of mere wires isn't in the Verilog.
-    port: "o", or "o0", "o1", ... after a fork; its signals are <port>__valid, <port>__ready and <port>__payload.
+    levels, or "" for nets of the top itself; an instance must have logic of its own, for a module of mere wires isn't in
+    the Verilog. port: the signals' common beginning: <port>__valid, <port>__ready and <port>__payload.
     """
 
     name: str
@@ -76,11 +76,12 @@ class Tap:
 
 @dataclass(frozen=True)
 class Fill:
-    """A FIFO whose highest level is recorded: the instance `path` has an output `level` that counts 0 to `depth`."""
+    """A FIFO whose highest level is recorded: the instance `path` has an output `port` that counts 0 to `depth`."""
 
     path: str
     name: str
     depth: int
+    port: str = "level"
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def generate(bench: Bench, frames: int) -> str:
                 f"{common}, .stall(stall), .seed(seed + {2 * k + (kind == 'm')}),\n    {links}, {status(kind, k)});"
             )
     for k, tap in enumerate(bench.taps):
-        net = f"dut.{_path(tap.path)}.{tap.port}"
+        net = _path(f"dut.{tap.path}.{tap.port}" if tap.path else f"dut.{tap.port}")
         checks.append(
             f"  hwgen_tap #(.ID({k}), .WIDTH({tap.width}), .BEATS({tap.beats}), .FRAMES({frames}), "
             f'.FILE("{memory_file("t", k)}")) t{k} ({common},\n'
@@ -155,7 +156,7 @@ def generate(bench: Bench, frames: int) -> str:
             f".bits($bits({net}__payload)), {status('t', k)});"
         )
     for k, fill in enumerate(bench.fills):
-        outer.append(f"  wire [31:0] f{k}_level = dut.{_path(fill.path)}.level;")
+        outer.append(f"  wire [31:0] f{k}_level = {_path(f'dut.{fill.path}.{fill.port}' if fill.path else f'dut.{fill.port}')};")
         checks.append(
             f"  hwgen_fill #({k}) f{k} (.clk(clk), .rst(rst), .report(report), .out(out), .level(f{k}_level));"
         )

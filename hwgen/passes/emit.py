@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from amaranth.back import verilog
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -44,6 +44,16 @@ def port_prefix(kind: str, k: int) -> str:
     return f"{kind}_axis" + (f"_{k}" if k else "")
 
 
+def output_ports(node: Node) -> list[str]:
+    """The names of a block's output streams."""
+    return ["o"] if node.op.fan_out == 1 else [f"o{k}" for k in range(node.op.fan_out)]
+
+
+def net(instance: str, port: str) -> str:
+    """What the nets of a block's port begin with in the top module."""
+    return f"{instance}__{port}"
+
+
 class Top(wiring.Component):
     """The whole network: AXI4-Stream in and out, an instance for every block."""
 
@@ -78,10 +88,26 @@ class Top(wiring.Component):
         for node in self.graph.nodes:
             if isinstance(node.op, View):
                 continue
+            self._name_nets(m, node)
             for k, ref in enumerate(node.inputs):
                 sink = getattr(self.blocks[node.name], "i" if len(node.inputs) == 1 else f"i{k}")
                 connect(m, self._stream(ref), sink)
         return m
+
+    def _name_nets(self, m: Module, node: Node) -> None:
+        """Gives a block's output streams, and the level of a FIFO, names in the top that benches and waveforms can rely on.
+
+        The names that a module's own nets get in Verilog depend on what else is in the module.
+        """
+        block = self.blocks[node.name]
+        if isinstance(node.op, Sink):
+            return
+        for port in output_ports(node):
+            stream, name = getattr(block, port), net(self.instances[node.name], port)
+            for value, part in ((stream.valid, "valid"), (stream.ready, "ready"), (stream.payload.as_value(), "payload")):
+                m.d.comb += Signal(len(value), name=f"{name}__{part}").eq(value)
+        if isinstance(node.op, Fifo):
+            m.d.comb += Signal(len(block.level), name=f"{net(self.instances[node.name], 'level')}").eq(block.level)
 
     def _stream(self, ref: Ref):
         """The stream that carries a value: that of its producer, seen through views."""
