@@ -105,7 +105,7 @@ class Requantize(Beatwise):
         return x << -self.shift
 
     def _lane(self, m, x: Value) -> Value:
-        """Of floor(raw · 2^-shift): from hi on it is hi, below lo it is lo, whatever the rounding; between, none overflows."""
+        """Of floor(raw · 2^-shift): from hi on it is hi, below lo it is lo, whatever the rounding."""
         shape, up = element_shape(self.result), max(-self.shift, 0)
         if self.shift > 0 and len(x) <= self.shift:
             wide = Signal(type(x.shape())(self.shift + 1, x.shape().signed))

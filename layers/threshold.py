@@ -104,7 +104,7 @@ class Threshold(Beatwise):
 
     @cached_property
     def _edges(self) -> np.ndarray:
-        """(L, groups, lanes): output >= lo + 1 + v where (x >= edge v) ^ falling. From x.lo, always, to x.hi + 1, never."""
+        """(L, groups, lanes): output >= lo + 1 + v where (x >= edge v) ^ falling. x.lo: always, x.hi + 1: never."""
         table = np.broadcast_to(self.thresholds, (self.input.channels, self.levels))[: self.groups * self.lanes]
         table = table.reshape(self.groups, self.lanes, self.levels).clip(self.input.lo, self.input.hi + 1)
         return np.where(self._falls[..., None], table[..., ::-1], table).transpose(2, 0, 1)
