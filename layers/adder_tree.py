@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value
@@ -90,8 +90,7 @@ class Tree:
     """
 
     def __init__(self, leaves: tuple[Operand, ...]):
-        # Neighbours of like exponent and width waste the fewest adder bits.
-        self.order = sorted(range(len(leaves)), key=lambda k: (leaves[k].exponent, leaves[k].width))
+        self.order = sorted(range(len(leaves)), key=lambda k: _order(leaves[k]))
         self.leaves = [leaves[k] for k in self.order]
         self.levels: list[list[Step]] = []
         self.slots: list[int] = []
@@ -99,7 +98,7 @@ class Tree:
         while len(level) > 1:
             steps = []
             for k in range(0, len(level) - 1, 2):
-                a, b = (k, k + 1) if level[k].exponent <= level[k + 1].exponent else (k + 1, k)
+                a, b = k, k + 1
                 out, up, bits, sign = _joined(level[a], level[b])
                 slot = None if sign else len(self.slots)
                 if not sign:
@@ -110,7 +109,7 @@ class Tree:
                 steps.append(Step(out, a, b, up, bits, sign, slot))
             if len(level) % 2:
                 last = level[-1]
-                steps.append(Step(Operand(last.lo, last.hi, last.exponent, last.sign), len(level) - 1))
+                steps.append(Step(replace(last, gated=False), len(level) - 1))
             self.levels.append(steps)
             level = [step.out for step in steps]
         self.root = level[0]
@@ -165,24 +164,62 @@ class Tree:
             level, before = after, steps
         return level[0]
 
-    @cached_property
-    def cost(self) -> Resources:
-        lut = ff = carry = 0
-        before = self.leaves
-        for steps in self.levels:
-            for step in steps:
-                a, b = before[step.a], None if step.b is None else before[step.b]
-                ff += step.out.width
-                if b is None or step.up >= a.width:  # nothing to add, only to gate and to invert
-                    lut += a.width * a.gated
-                    lut += b.width * (b.gated or not step.sign) if b else 0
-                    continue
-                # The plain operand takes a LUT of its own where it is gated, and so does a difference's lowest bit.
-                lut += step.bits + (a.signed or b.signed) + a.width * a.gated * (b.gated or step.sign <= 0)
-                lut += step.sign <= 0 and not step.flipped
-                carry += math.ceil((step.out.width - step.up) / 4)
-            before = [step.out for step in steps]
-        return Resources(lut=lut, ff=ff, carry4=carry)
+
+@dataclass(frozen=True)
+class Outline:
+    """What a tree of many like leaves comes to, without making it. bits: sign bits wanted at each level; as in Tree."""
+
+    root: Operand
+    bits: tuple[int, ...]
+    cost: Resources
+
+    @property
+    def depth(self) -> int:
+        return len(self.bits)
+
+
+@lru_cache(maxsize=16384)
+def outline(runs: tuple[tuple[Operand, int], ...]) -> Outline:
+    """The outline of the tree over runs of (leaf, how many of it)."""
+    # Of each run of a level also whether it is of differences.
+    level = [(leaf, count, False) for leaf, count in sorted(runs, key=lambda run: _order(run[0])) if count]
+    lut = ff = carry = 0
+    bits = []
+    while sum(count for _, count, _ in level) > 1:
+        after, wanted, waiting = [], 0, None
+        pairs = []
+        for leaf, count, difference in level:
+            if waiting is not None and count:
+                pairs.append((waiting, leaf, 1, difference))
+                waiting, count = None, count - 1
+            if count > 1:
+                pairs.append((leaf, leaf, count // 2, difference))
+            if count % 2:
+                waiting = leaf
+        for a, b, count, difference in pairs:
+            out, up, width, sign = _joined(a, b)
+            wanted += count * (sign == 0)
+            ff += count * out.width
+            if up >= a.width:  # nothing to add, only to gate and to invert
+                lut += count * (a.width * a.gated + b.width * (b.gated or not sign))
+            else:
+                # The plain operand takes a LUT of its own where it is gated, and so does a difference's lowest bit,
+                # if it isn't stored inverted.
+                own = a.width * a.gated * (b.gated or sign <= 0) + (sign <= 0) - (sign <= 0 and difference)
+                lut += count * (width + (a.signed or b.signed) + own)
+                carry += count * math.ceil((out.width - up) / 4)
+            after.append((out, count, sign <= 0 and up < a.width))
+        if waiting is not None:
+            lut, ff = lut + waiting.width * waiting.gated, ff + waiting.width
+            after.append((replace(waiting, gated=False), 1, False))
+        bits.append(wanted)
+        level = after
+    return Outline(level[0][0], tuple(bits), Resources(lut=lut, ff=ff, carry4=carry))
+
+
+def _order(leaf: Operand) -> tuple[int, int]:
+    """Neighbours of like exponent and width waste the fewest adder bits."""
+    return leaf.exponent, leaf.width
 
 
 @lru_cache(maxsize=4096)

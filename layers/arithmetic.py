@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 from amaranth.hdl import Array, C, Cat, Module, Signal, Value
 
-from hwgen.layers.adder_tree import Operand, Tree, plan
+from hwgen.layers.adder_tree import Operand, Outline, Tree, outline, plan
 from hwgen.layers.block import Resources
 from hwgen.layers.rom import bits_of
 
@@ -52,8 +52,8 @@ class Arithmetic(ABC):
 
     @property
     @abstractmethod
-    def leaves(self) -> tuple[Operand, ...]:
-        """The operands of the adder tree."""
+    def runs(self) -> tuple[tuple[Operand, int], ...]:
+        """The leaves of the adder tree, as runs of like ones: (leaf, how many)."""
 
     @abstractmethod
     def digits(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,12 +75,23 @@ class Arithmetic(ABC):
 
     @property
     def tree(self) -> Tree:
-        return plan(self.leaves)
+        return plan(tuple(leaf for leaf, count in self.runs for _ in range(count)))
+
+    @property
+    def outline(self) -> Outline:
+        return outline(self.runs)
 
     @property
     def latency(self) -> int:
         """Cycles from the inputs to the sum."""
-        return self.stages + self.tree.depth
+        return self.stages + self.outline.depth
+
+    @property
+    def bits(self) -> tuple[int, int]:
+        """(bits of a lane's code, the sum of their delays): what `delays` comes to."""
+        late = self.outline.bits
+        delays = sum((self.stages + level) * count for level, count in enumerate(late)) + self.latency
+        return self.code_bits + sum(late) + 1, delays
 
     @property
     def delays(self) -> tuple[int, ...]:
@@ -104,7 +115,7 @@ class Arithmetic(ABC):
 
     def cost(self, lanes: int) -> Resources:
         """Adders and their operands for lanes that have the same inputs; without the weights' memory."""
-        return self.tree.cost * lanes
+        return self.outline.cost * lanes
 
 
 def _close(bits, sign, offset, root: Operand):
@@ -144,9 +155,8 @@ class SignDigits(Arithmetic):
         return 0 if self.odd else 1
 
     @property
-    def leaves(self):
-        x = self.x
-        return tuple(Operand(x.lo, x.hi, j, 0) for j in range(self.count) for _ in range(self.taps))
+    def runs(self):
+        return tuple((replace(self.x, exponent=j, sign=0), self.taps) for j in range(self.count))
 
     def digits(self, weights):
         odd = weights if self.odd else 2 * weights + 1
@@ -160,17 +170,23 @@ class SignDigits(Arithmetic):
     # Where not all weights are odd, one more adder joins the tree's root with the shared -Σ x.
 
     @property
-    def total(self) -> Tree:
-        x = self.x
-        return plan((x,) * self.taps)
+    def total(self) -> tuple[tuple[Operand, int], ...]:
+        return ((self.x, self.taps),)
 
     @property
-    def join(self) -> Tree:
-        return plan((replace(self.total.root, sign=-1), replace(self.tree.root, sign=0)))
+    def join(self) -> tuple[tuple[Operand, int], ...]:
+        return (replace(outline(self.total).root, sign=-1), 1), (replace(self.outline.root, sign=0), 1)
 
     @property
     def latency(self):
-        return self.tree.depth + (0 if self.odd else 1)
+        return self.outline.depth + (0 if self.odd else 1)
+
+    @property
+    def bits(self):
+        if self.odd:
+            return super().bits
+        late = self.outline.bits
+        return sum(late) + 2, sum(level * count for level, count in enumerate(late)) + 2 * len(late) + 1
 
     @property
     def delays(self):
@@ -184,28 +200,31 @@ class SignDigits(Arithmetic):
         signs, offsets, _ = self.digits(weights)
         bits, sign, offset = self.tree.encode(signs, offsets)
         minus = np.full_like(sign, -1), np.full_like(offset, -self.offset * self.taps)
-        slot, sign, offset = self.join.encode(np.stack([minus[0], sign], -1), np.stack([minus[1], offset], -1))
-        return _close(np.concatenate([bits, slot], axis=-1), sign, offset, self.join.root)
+        join = plan(tuple(leaf for leaf, _ in self.join))
+        slot, sign, offset = join.encode(np.stack([minus[0], sign], -1), np.stack([minus[1], offset], -1))
+        return _close(np.concatenate([bits, slot], axis=-1), sign, offset, join.root)
 
     def build(self, m, x, bits, words, shared):
         if self.odd:
             return super().build(m, x, bits, words, shared)
         key = tuple(id(value) for value in x)
         if key not in shared:
-            total = self.total.build(m, x, [])
-            for _ in range(self.tree.depth - self.total.depth):
+            tree = plan((self.x,) * self.taps)
+            total = tree.build(m, x, [])
+            for _ in range(self.tree.depth - tree.depth):
                 total = registered(m, total)
             shared[key] = total
         root = self.tree.build(m, x * self.count, bits[:-2])
-        root = self.join.build(m, [shared[key], root], bits[-2:-1])
-        return Sum(root, bits[-1], self.join.root.sign, self.join.root.exponent)
+        join = plan(tuple(leaf for leaf, _ in self.join))
+        return Sum(join.build(m, [shared[key], root], bits[-2:-1]), bits[-1], join.root.sign, join.root.exponent)
 
     def cost(self, lanes):
-        cost = self.tree.cost * lanes
+        cost = self.outline.cost * lanes
         if self.odd:
             return cost
-        waiting = Resources(ff=(self.tree.depth - self.total.depth) * self.total.root.width)
-        return cost + self.total.cost + waiting + self.join.cost * lanes
+        total = outline(self.total)
+        waiting = Resources(ff=(self.outline.depth - total.depth) * total.root.width)
+        return cost + total.cost + waiting + outline(self.join).cost * lanes
 
 
 @dataclass(frozen=True)
@@ -213,8 +232,8 @@ class Ternary(Arithmetic):
     """Weights -1, 0, 1: a gate and a sign."""
 
     @property
-    def leaves(self):
-        return (Operand(0, self.x.hi, 0, 0, gated=True),) * self.taps
+    def runs(self):
+        return ((Operand(0, self.x.hi, 0, 0, gated=True), self.taps),)
 
     @property
     def code_bits(self):
@@ -236,9 +255,12 @@ class BitPlanes(Arithmetic):
     negative: bool = True  # whether there is a sign bit, the last of `count`
 
     @property
-    def leaves(self):
-        signs = [1] * (self.count - self.negative) + [-1] * self.negative
-        return tuple(Operand(0, self.x.hi, j, s, gated=True) for j, s in enumerate(signs) for _ in range(self.taps))
+    def signs(self) -> list[int]:
+        return [1] * (self.count - self.negative) + [-1] * self.negative
+
+    @property
+    def runs(self):
+        return tuple((Operand(0, self.x.hi, j, sign, gated=True), self.taps) for j, sign in enumerate(self.signs))
 
     @property
     def code_bits(self):
@@ -246,7 +268,7 @@ class BitPlanes(Arithmetic):
 
     def digits(self, weights):
         gates = np.moveaxis(bits_of(weights, self.count), -1, -2).reshape(*weights.shape[:-1], -1)
-        signs = np.array([leaf.sign for leaf in self.leaves])
+        signs = np.repeat(self.signs, self.taps)
         return np.broadcast_to(signs, gates.shape), np.where(gates, -self.offset, 0), gates
 
     def operands(self, m, x, bits, words):
@@ -263,8 +285,12 @@ class Shifts(Arithmetic):
     stages = 1
 
     @property
-    def leaves(self):
-        return (Operand(0, self.x.hi << self.exponents[-1], 0, 0),) * self.taps
+    def leaf(self) -> Operand:
+        return Operand(0, self.x.hi << self.exponents[-1], 0, 0)
+
+    @property
+    def runs(self):
+        return ((self.leaf, self.taps),)
 
     @property
     def select_bits(self) -> int:
@@ -282,7 +308,7 @@ class Shifts(Arithmetic):
         return np.where(weights < 0, -1, 1), -self.offset * sizes, codes
 
     def operands(self, m, x, bits, words):
-        leaf, result = self.leaves[0], []
+        leaf, result = self.leaf, []
         for k, value in enumerate(x):
             choices = [value << e for e in self.exponents] + [C(0, 1)] * self.zero
             select = bits[k * self.select_bits : (k + 1) * self.select_bits]
@@ -292,7 +318,7 @@ class Shifts(Arithmetic):
         return result
 
     def cost(self, lanes):
-        width = self.leaves[0].width
+        width = self.leaf.width
         # Each bit chooses among as many input bits as there are exponents, but at most among all of x.
         inputs = min(len(self.exponents), self.x.width) + self.select_bits
         per_bit = 0 if not self.select_bits else 1 if inputs <= 6 else math.ceil((inputs - 1) / 5)
@@ -321,8 +347,15 @@ class Tables(Arithmetic):
         return [range(k, min(k + size, self.taps)) for k in range(0, self.taps, size)]
 
     @property
-    def leaves(self):
-        return tuple(Operand(0, len(chunk) * self.bound, k) for chunk in self.chunks for k in range(self.x.width))
+    def runs(self):
+        size = 6 - self.phase_bits
+        whole, rest = divmod(self.taps, size)
+        return tuple(
+            (Operand(0, inputs * self.bound, k), count)
+            for k in range(self.x.width)
+            for inputs, count in ((size, whole), (rest, 1))
+            if inputs and count
+        )
 
     @property
     def code_bits(self):
@@ -330,34 +363,33 @@ class Tables(Arithmetic):
 
     def digits(self, weights):
         words, lanes, _ = weights.shape
-        offsets = []
-        for chunk in self.chunks:
-            part = weights[..., chunk.start : chunk.stop]
-            least = np.where(part < 0, part, 0).sum(axis=-1)
-            for k in range(self.x.width):
-                offsets.append(least - (self.offset * part.sum(axis=-1) if k == 0 else 0))
+        parts = [weights[..., chunk.start : chunk.stop] for chunk in self.chunks]
+        least = [np.where(part < 0, part, 0).sum(axis=-1) for part in parts]
+        first = [low - self.offset * part.sum(axis=-1) for low, part in zip(least, parts)]
+        offsets = first + least * (self.x.width - 1)
         phase = np.broadcast_to(bits_of(np.arange(words), self.phase_bits)[:, None], (words, lanes, self.phase_bits))
         offsets = np.stack(offsets, axis=-1)
         return np.ones_like(offsets), offsets, phase
 
     def operands(self, m, x, bits, words):
-        leaves, result = iter(self.leaves), []
+        tables = []
         for chunk in self.chunks:
             subsets = bits_of(np.arange(1 << len(chunk)), len(chunk))  # (subsets, inputs)
             part = words[:, chunk.start : chunk.stop]
-            sums = part @ subsets.T.astype(np.int64) - np.where(part < 0, part, 0).sum(axis=1)[:, None]
-            for k in range(self.x.width):
-                leaf = next(leaves)
+            tables.append(part @ subsets.T.astype(np.int64) - np.where(part < 0, part, 0).sum(axis=1)[:, None])
+        result = []
+        for k in range(self.x.width):
+            for chunk, sums in zip(self.chunks, tables):
                 address = Cat(*(x[i][k] for i in chunk), *bits)
-                register = Signal(leaf.shape, reset_less=True)
-                for j in range(leaf.width):
+                register = Signal(Operand(0, len(chunk) * self.bound).shape, reset_less=True)
+                for j in range(len(register)):
                     table = sum(int(bit) << n for n, bit in enumerate(((sums.reshape(-1) >> j) & 1).tolist()))
                     m.d.sync += register[j].eq(C(table, sums.size).bit_select(address, 1))
                 result.append(register)
         return result
 
     def cost(self, lanes):
-        width = sum(leaf.width for leaf in self.leaves)
+        width = sum(leaf.width * count for leaf, count in self.runs)
         return super().cost(lanes) + Resources(lut=width, ff=width) * lanes
 
 
@@ -381,9 +413,13 @@ class Multiply(Arithmetic):
         return Operand(self.w_lo, self.w_hi)
 
     @property
-    def leaves(self):
+    def leaf(self) -> Operand:
         ends = [w * x for w in (self.w_lo, self.w_hi) for x in (self.x_lo, self.x_hi)]
-        return (Operand(min(ends), max(ends)),) * self.taps
+        return Operand(min(ends), max(ends))
+
+    @property
+    def runs(self):
+        return ((self.leaf, self.taps),)
 
     @property
     def code_bits(self):
@@ -397,15 +433,19 @@ class Multiply(Arithmetic):
         width, result = self.weight.width, []
         for k, value in enumerate(x):
             weight = Cat(*bits[k * width : (k + 1) * width])
-            register = Signal(self.leaves[0].shape, reset_less=True)
+            register = Signal(self.leaf.shape, reset_less=True)
             m.d.sync += register.eq(value * (weight.as_signed() if self.weight.signed else weight))
             result.append(register)
         return result
 
     def cost(self, lanes):
         # The first level of adders, their registers and those of the weights go into the DSPs.
-        pairs, leaf = self.taps // 2, self.leaves[0].width
-        inside = Resources(lut=pairs * leaf, ff=pairs * (leaf + 1) + self.taps * self.x.width / lanes, carry4=pairs * math.ceil((leaf + 1) / 4))
+        pairs, leaf = self.taps // 2, self.leaf.width
+        inside = Resources(
+            lut=pairs * leaf,
+            ff=pairs * (leaf + 1) + self.taps * self.x.width / lanes,
+            carry4=pairs * math.ceil((leaf + 1) / 4),
+        )
         return (super().cost(lanes) + inside * -lanes) + Resources(dsp=self.taps * lanes)
 
 
@@ -420,8 +460,12 @@ class Constants(Arithmetic):
     all: int = 1
 
     @property
-    def leaves(self):
-        return (self.x,) * self.taps  # for the interface alone: each neuron has its own
+    def runs(self):
+        return ((self.x, self.taps),)  # for the interface alone: each neuron has its own leaves
+
+    @property
+    def bits(self):
+        return 1, self.latency
 
     @property
     def latency(self):
@@ -572,7 +616,7 @@ def arithmetics(weights: Weights, x_lo: int, x_hi: int, taps: int, words: int) -
         found["constants"] = Constants(*x, weights.most, weights.all)
     wide, narrow = sorted((count + (weights.lo >= 0), Operand(x_lo, x_hi).width + (x_lo >= 0)), reverse=True)
     # Yosys makes a DSP only of products of 9 bits and more; a larger one would take several.
-    if wide <= 25 and 2 <= narrow <= 18 and Multiply(*x, weights.lo, weights.hi).leaves[0].width >= 9:
+    if wide <= 25 and 2 <= narrow <= 18 and Multiply(*x, weights.lo, weights.hi).leaf.width >= 9:
         found["dsp"] = Multiply(*x, weights.lo, weights.hi)
     return found
 
@@ -593,6 +637,6 @@ def choose(
 
     def price(arithmetic):
         cost = arithmetic.cost(sharing) * (lanes / sharing)
-        return cost.lut + DSP_PRICE * cost.dsp + (len(arithmetic.delays) * lanes / 2 if words > 4 else 0)
+        return cost.lut + DSP_PRICE * cost.dsp + (arithmetic.bits[0] * lanes / 2 if words > 4 else 0)
 
     return min(found.values(), key=price)

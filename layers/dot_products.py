@@ -80,7 +80,7 @@ class Plan:
 
     @property
     def columns(self) -> int:
-        return len(self.arithmetic.delays) * self.lanes
+        return self.arithmetic.bits[0] * self.lanes
 
     @property
     def style(self) -> str:
@@ -305,8 +305,8 @@ def cost(plan: Plan) -> Resources:
     x = arithmetic.x.width
     flipped = plan.inputs if arithmetic.offset else 0
     total += Resources(lut=flipped, ff=plan.inputs * x * rom.latency(plan.style))
-    delays = arithmetic.delays
-    total += rom.cost(loops.words, plan.columns, plan.style, sum(delays) / len(delays))
+    bits, delays = arithmetic.bits
+    total += rom.cost(loops.words, plan.columns, plan.style, delays / bits)
     # The accumulator's adder, the output register, the initial values.
     total += Resources(lut=width, ff=plan.result, carry4=math.ceil(width / 4)) * lanes
     total += rom.cost(loops.sums, lanes * width, "logic")

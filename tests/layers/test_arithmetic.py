@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from hwgen.layers import rom
-from hwgen.layers.adder_tree import Operand, plan
+from hwgen.layers.adder_tree import Operand, outline, plan
 from hwgen.layers.arithmetic import Weights, choose, signed_digits
 
 
@@ -65,7 +65,20 @@ def test_a_tree_of_like_operands_is_one_bit_wider_a_level():
     assert [[step.out.width for step in level] for level in tree.levels] == [[5] * 4, [6] * 2, [7]]
     assert tree.slots == [0, 0, 0, 0, 1, 1, 2]
     # A LUT a bit, and one for the lowest bit of each sum that is a plain operand after.
-    assert tree.cost.lut == (4 * 4 + 2) + (2 * 5 + 1) + (6 + 1)
+    assert outline(((Operand(0, 15, sign=0), 8),)).cost.lut == (4 * 4 + 2) + (2 * 5 + 1) + (6 + 1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_outline_is_that_of_the_tree(seed):
+    rng = np.random.default_rng(seed)
+    runs = tuple(
+        (Operand(0, int(rng.integers(1, 30)), int(rng.integers(0, 4)), int(rng.integers(-1, 2))), int(rng.integers(1, 9)))
+        for _ in range(4)
+    )
+    tree, found = plan(tuple(leaf for leaf, count in runs for _ in range(count))), outline(runs)
+    assert (found.root, found.depth) == (tree.root, tree.depth)
+    assert found.bits == tuple(tree.slots.count(level) for level in range(tree.depth))
+    assert found.cost.ff == sum(step.out.width for level in tree.levels for step in level)
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 7, -8, 255, -(2**15), 12345, -54321])
