@@ -16,7 +16,7 @@ from hwgen.layers.window_memory import MEMORIES
 from hwgen.layers.window_plan import RingPlan
 from hwgen.layers.window_ring import Ring
 from hwgen.layers.window_schedule import ring_interval, ring_schedule, stream_schedule
-from hwgen.layers.window_shift import ColumnShift, Raster, Subsample
+from hwgen.layers.window_shift import ColumnShift, Raster, Subsample, shift_cost, subsample_cost
 from hwgen.numeric import pad, window_count, windows
 from hwgen.tensor import TensorType
 
@@ -182,12 +182,7 @@ class Window(Block):
             taken, _ = self._without_ring(np.zeros(2 * self.beats_in(), dtype=np.int64), pace)
             return int(taken[0][-1] - taken[0][self.beats_in() - 1])
         if pace not in self._intervals:
-            if raster is None:
-                interval = ring_interval(plan, plan.count * plan.beats * pace, pace, 0)
-            else:
-                windows = (raster.windows - 1) * max(pace, raster.stride) + max(pace, raster.columns - raster.span)
-                interval = ring_interval(plan, max(raster.columns, windows), 1, raster.tail * pace)
-            self._intervals[pace] = max(interval, self.beats_in())
+            self._intervals[pace] = max(ring_interval(plan, raster, pace), self.beats_in())
         return self._intervals[pace]
 
     @cached_property
@@ -196,10 +191,13 @@ class Window(Block):
 
     @property
     def full_spare(self) -> int:
-        """The `spare` with which a frame's first windows can wait in the ring while the last before them are read."""
+        """The `spare` with which a frame's first windows can wait in the ring while the last before them are read.
+
+        One row of it is for the cycles that it takes until a released row is written to.
+        """
         if self.plan is None:
             return 0
-        return max(0, self.plan.released[-1] + int(self.plan.needed_rows[0]) + 1 + self.spare - self.plan.least_slots)
+        return max(0, self.plan.released[-1] + int(self.plan.needed_rows[0]) + 2 + self.spare - self.plan.least_slots)
 
     def needs(self, port=0):
         """A position is read once all of it is there; behind a shift register, once the column that completes it is."""
@@ -251,20 +249,28 @@ class Window(Block):
         return (taken,), taken[kept] - (pace - 1)
 
     def cost(self):
-        rows = self.taps.kernel[0] * self.taps.lanes * self.result.width
-        if self.style == "subsample":
-            return self._subsample().cost()
-        if self.style == "stream":
-            return self._shift().cost() + (self._subsample().cost() if self.strides[0] > 1 else Resources())
+        bits, padded = self.input.width, self.result.width
+        height, width, _ = self.input.shape
+        rows, lanes = self.taps.kernel[0], self.taps.lanes
+        if self.style == "banks":
+            return self.plan.cost(self.taps.parallel * padded)
+        total = Resources()
+        if self.style == "subsample" or self.strides[0] > 1 and self.style == "stream":
+            total += subsample_cost(height, width, self.taps.groups, self._kept)
         if self.style == "columns":
-            return self.plan.cost(rows) + self._shift().cost()
-        return self.plan.cost(self.taps.parallel * self.result.width)
+            total, bits = self.plan.cost(rows * lanes * padded), padded
+        if self.raster is not None:
+            total += shift_cost(self.raster, self._out_shape[0], rows * lanes, bits, padded)
+        return total
+
+    @property
+    def _kept(self) -> tuple[int, int]:
+        """What a kernel of one pixel, or of one row, lets through: every so-manieth row and column."""
+        return self.strides if self.style == "subsample" else (self.strides[0], 1)
 
     def _subsample(self) -> Subsample:
-        """Drops what a 1×1 kernel doesn't look at; for a kernel of one row, rows only."""
         height, width, _ = self.input.shape
-        strides = self.strides if self.style == "subsample" else (self.strides[0], 1)
-        return Subsample(height, width, self.taps.groups, strides, layout(self.input, self.taps.lanes))
+        return Subsample(height, width, self.taps.groups, self._kept, layout(self.input, self.taps.lanes))
 
     def _shift(self) -> ColumnShift:
         shapes = element_shape(self.input if self.plan is None else self.result), element_shape(self.result)

@@ -41,29 +41,38 @@ def ring_schedule(
     return writer.taken.reshape(-1), np.concatenate(emitted)
 
 
-def ring_interval(plan: RingPlan, row_cycles: int, beat_cycles: int, tail: int) -> int:
+def ring_interval(plan: RingPlan, raster: Raster | None, pace: int) -> int:
     """Cycles a frame in the steady state, where input is always there: `ring_schedule` with one number a row.
 
-    row_cycles: that an output row takes to read where nothing is missing; beat_cycles: for one read; tail: idle ones
-    after a frame.
+    Exact for boxes straight out of the ring and a consumer that takes a beat a cycle; else but for what a few beats in
+    a FIFO make of a frame's end.
     """
-    width = plan.width * plan.groups
-    # The end of a row's reading, counted from the first write to the last row that it needs.
+    width, reads, tail = plan.width * plan.groups, plan.count * plan.beats, 0
+    # The end of a row, counted from the first write to the last row that it needs: of reading, and of consuming.
     there = (plan.needed_columns + 1) * plan.groups - 1 + TO_ISSUE
-    behind = int((there + (plan.count - np.arange(plan.count)) * plan.beats * beat_cycles).max())
+    left = (plan.count - np.arange(plan.count)) * plan.beats
+    read_behind, behind, row_cycles = int((there + left).max()), int((there + left * pace).max()), reads * pace
+    if raster is not None:
+        each, tail = max(pace, raster.stride), raster.tail * pace
+        row_cycles = max(raster.columns, (raster.windows - 1) * each + max(pace, raster.columns - raster.span))
+        ends = there[np.minimum(raster.ends, raster.columns - 1)]
+        behind = max(read_behind, int((ends + np.arange(raster.windows, 0, -1) * each).max()))
+    ahead = plan.fifo_depth * row_cycles // reads + plan.first_valid
     needed, released = plan.needed_rows.tolist(), plan.released
     allowed, starts = [0] * plan.slots, []
-    now, next_write, ends = 0, 0, []
+    read = consumed = next_write = 0
+    ends = []
     for frame in range(_FRAMES):
         for row in range(plan.out_rows):
             last = frame * plan.height + needed[row]
             while len(starts) <= last:
                 starts.append(max(next_write, allowed[len(starts)]))
                 next_write = starts[-1] + width
-            now = max(now + row_cycles, starts[last] + behind)
-            allowed += [now - 1 + TO_RELEASE] * released[row]
-        now += tail
-        ends.append(now)
+            consumed = max(consumed + row_cycles, starts[last] + behind + plan.first_valid)
+            read = max(read + reads, starts[last] + read_behind, consumed - ahead)
+            allowed += [read - 1 + TO_RELEASE] * released[row]
+        consumed += tail
+        ends.append(consumed)
     return ends[-1] - ends[-2]
 
 
@@ -125,6 +134,7 @@ class _Boxes:
     def __init__(self, plan: RingPlan, pace: int):
         self.plan, self.pace = plan, pace
         self.next, self.last_credit = 0, LONG_AGO
+        self.recent = np.full(plan.fifo_depth + 1, LONG_AGO)  # when the last boxes left the FIFO
         self.steps = np.arange(plan.count) * plan.beats * pace
         self.within = np.arange(plan.beats) * pace
 
@@ -136,8 +146,8 @@ class _Boxes:
             valid = np.maximum.accumulate(valid - self.steps) + self.steps
         times = (valid[:, None] + self.within).reshape(-1)
         self.next = int(times[-1]) + self.pace
-        if len(times) > plan.fifo_depth:
-            self.last_credit = int(times[-1 - plan.fifo_depth]) + self.pace - 1 + CREDIT_BACK
+        self.recent = np.concatenate([self.recent, times[-len(self.recent) :]])[-len(self.recent) :]
+        self.last_credit = int(self.recent[0]) + self.pace - 1 + CREDIT_BACK
         return times
 
 

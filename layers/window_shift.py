@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.layers.block import Resources
 from hwgen.layers.compare import at_least
-from hwgen.layers.elastic import counter
+from hwgen.layers.elastic import counter, counter_cost
 from hwgen.layers.window_memory import restarting
 
 
@@ -147,14 +147,6 @@ class ColumnShift(wiring.Component):
         inside = np.flatnonzero(~outside)
         return ~at_least(window, int(inside[0])) | at_least(window, int(inside[-1]) + 1)
 
-    def cost(self) -> Resources:
-        raster = self.raster
-        values = self.rows * self.lanes
-        bits_kept = values * ((raster.kernel - 1) * self.element.width + raster.kernel * self.padded.width)
-        masked = sum(bool(raster.outside(j).any()) for j in range(raster.kernel))
-        bits = sum((n - 1).bit_length() for n in (raster.columns, self.out_rows, raster.windows, self.out_rows))
-        return Resources(lut=12 + 1.5 * bits + 3 * masked, ff=bits_kept + bits + 8)
-
 
 class Subsample(wiring.Component):
     """Passes every stride-th pixel of every stride-th row and swallows the rest. No delay, no memory."""
@@ -181,6 +173,18 @@ class Subsample(wiring.Component):
         ]
         return m
 
-    def cost(self) -> Resources:
-        bits = sum((n - 1).bit_length() for n in (self.groups, self.width, self.height, *self.strides))
-        return Resources(lut=6 + 1.7 * bits, ff=bits)
+
+def shift_cost(raster: Raster, out_rows: int, values: int, bits: int, padded_bits: int) -> Resources:
+    """A ColumnShift of columns of so many values, bits each, and padded_bits at the output."""
+    outsides = [raster.outside(j) for j in range(raster.kernel)]
+    masked = sum(bool(outside.any() and not outside.all()) for outside in outsides)
+    registers = values * ((raster.kernel - 1) * bits + raster.kernel * padded_bits)
+    counters = counter_cost(raster.windows) + counter_cost(out_rows)
+    if raster.tail:
+        counters += counter_cost(raster.columns) + counter_cost(out_rows) + Resources(lut=3, ff=2)
+    waits = (raster.columns + raster.begin).bit_length()
+    return counters + Resources(lut=6 + 1.5 * waits + 2 * masked, ff=registers + waits + 1)
+
+
+def subsample_cost(height: int, width: int, groups: int, strides: tuple[int, int]) -> Resources:
+    return sum((counter_cost(n) for n in (groups, width, height, *strides)), Resources(lut=4))
