@@ -26,11 +26,12 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-from hwgen.layers import rom
+from hwgen.layers import queue, rom
 from hwgen.layers.adder_tree import inverted
 from hwgen.layers.arithmetic import Arithmetic, Sum, registered
 from hwgen.layers.block import Resources
 from hwgen.layers.credit import CreditedOutput, credits_needed
+from hwgen.layers.elastic import counter_cost, plus_one, up_down_cost
 from hwgen.layers.stream import element_shape, layout
 from hwgen.tensor import TensorType
 
@@ -177,13 +178,16 @@ class DotProducts(wiring.Component):
         return m
 
     def _counters(self, m: Module, step):
-        """The word's number, and whether the iteration is of the last beat (group by group), and the last turn of its beat."""
+        """The word's number, whether the iteration is of a group's last beat, and whether it is the beat's last turn."""
         loops = self._plan.loops
-        address = Signal(range(loops.words))
-        _, last_turn = _counter(m, loops.turns, step)
-        _, last_beat = _counter(m, loops.beats, step & last_turn)
-        with m.If(step):
-            m.d.sync += address.eq(Mux(address == loops.words - 1, 0, address + 1) if loops.words > 1 else 0)
+        turn, last_turn = _counter(m, loops.turns, step)
+        beat, last_beat = _counter(m, loops.beats, step & last_turn)
+        if loops.words == loops.turns:
+            address = turn
+        elif loops.words == loops.beats:
+            address = beat
+        else:
+            address, _ = _counter(m, loops.words, step)
         return address, last_beat, last_turn
 
     def _accumulate(self, m: Module, sums, arrived):
@@ -235,19 +239,17 @@ class DotProducts(wiring.Component):
         m.d.sync += primed.eq(1)
         enable = Signal()
         m.d.comb += enable.eq(advance | ~primed)
-        address = Signal(range(count), init=first % count)
-        with m.If(enable):
-            m.d.sync += address.eq(Mux(address == count - 1, 0, address + 1) if count > 1 else 0)
+        address, _ = _counter(m, count, enable, first % count)
         return rom.Rom(initial, "logic").build(m, address, enable)
 
 
-def _counter(m: Module, count: int, step):
-    """A counter modulo `count`, and whether it is at its last value."""
-    if count == 1:
+def _counter(m: Module, modulo: int, step, init: int = 0):
+    """A counter of `step`s, and whether it is at its last value: a register, as much depends on it in the same cycle."""
+    if modulo == 1:
         return Const(0, 1), Const(1, 1)
-    value, last = Signal(range(count)), Signal(init=0)
+    value, last = Signal(range(modulo), init=init), Signal(init=init == modulo - 1)
     with m.If(step):
-        m.d.sync += [value.eq(Mux(last, 0, value + 1)), last.eq(value == count - 2)]
+        m.d.sync += [value.eq(Mux(last, 0, plus_one(value))), last.eq(value == modulo - 2)]
     return value, last
 
 
@@ -264,9 +266,10 @@ def _delayed(m: Module, value, steps: int, step):
     m.submodules += ring
     write, read = ring.write_port(), ring.read_port()
     # What is read in a step is used in the next one, so the oldest word lies one place ahead of the one being written.
-    ahead, here = Signal(range(steps), init=1), Signal(range(steps))
+    ahead, _ = _counter(m, steps, step, init=1)
+    here = Signal(range(steps))
     with m.If(step):
-        m.d.sync += [here.eq(ahead), ahead.eq(Mux(ahead == steps - 1, 0, ahead + 1))]
+        m.d.sync += here.eq(ahead)
     m.d.comb += [write.addr.eq(here), write.data.eq(value), write.en.eq(step), read.addr.eq(ahead), read.en.eq(step)]
     return read.data
 
@@ -313,20 +316,18 @@ def cost(plan: Plan) -> Resources:
     if loops.beats > 1:
         total += Resources(lut=width, ff=width) * lanes
         total += _line_cost(plan.line, lanes * width)
-    # FIFO: RAM32M holds six bits in four LUTs, up to 32 deep.
-    bits = lanes * plan.result
-    memory = 4 * math.ceil(bits / 6) * math.ceil(plan.fifo_depth / 32)
-    depth = plan.fifo_depth.bit_length()
-    total += Resources(lut=memory + 6 * depth, lutram=memory, ff=bits + 4 * depth + 2)
-    counts = [loops.words, loops.turns, loops.beats, loops.sums]
+    # The queue and the credits.
+    bits, depth = lanes * plan.result, max(plan.fifo_depth, 3)
+    total += queue.cost(bits, depth, queue.cheaper(bits, depth)) + up_down_cost((plan.fifo_depth + 1).bit_length())
+    counts = [loops.words, loops.sums]
+    if loops.words not in (loops.turns, loops.beats):
+        counts += [loops.turns, loops.beats]
     if loops.beats > 1:
         counts += [loops.turns, loops.beats]
     if plan.line > SHIFT_LIMIT:
-        counts += [plan.line, plan.line]
-    counters = [(n - 1).bit_length() for n in counts if n > 1]
-    control = Resources(
-        lut=5 + sum(2.2 * bits + 1 for bits in counters),
-        ff=sum(counters) + len(counters) + plan.push_latency + 4,
-        carry4=sum(math.ceil(bits / 4) for bits in counters if bits > 2),
-    )
-    return total + control
+        counts.append(plan.line)
+    for count in counts:
+        if count > 1:
+            # A counter, and the register that says that it is at its last value.
+            total += counter_cost(count) + Resources(lut=1 + (count.bit_length() > 6), ff=1)
+    return total + Resources(lut=6, ff=plan.push_latency + 2)
