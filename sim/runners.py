@@ -57,7 +57,20 @@ class _Watched:
 
 
 class Icarus(_Watched, runner.Icarus):
-    pass
+    """Verilog 2005, not SystemVerilog, where an initial value is set without an event.
+
+    Yosys writes combinational processes that count on that event at time 0; without it their outputs stay unknown until an
+    input changes.
+    """
+
+    def _build_command(self) -> list[list[str]]:
+        return [[*("-g2005" if arg == "-g2012" else arg for arg in command)] for command in super()._build_command()]
+
+    def _create_iverilog_dump_file(self) -> None:
+        # cocotb's own is SystemVerilog.
+        path = self.build_dir / f"{self.hdl_toplevel}.fst"
+        text = f'$dumpfile("{path}"); $dumpvars(0, {self.hdl_toplevel});'
+        self.iverilog_dump_file.write_text(f"module cocotb_iverilog_dump(); initial begin {text} end endmodule\n")
 
 
 class Verilator(_Watched, runner.Verilator):

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.graph import Graph, Ref
+from hwgen.graph import Graph, Node, Ref
+from hwgen.layers.neuron import Neuron
 from hwgen.layers.source import Source
+from hwgen.layers.window import Window
 
 FRAMES = 4  # frame 0 fills the network; by the last two the pace is steady
 
@@ -47,10 +49,20 @@ def schedule(graph: Graph, interval: int | None, frames: int = FRAMES) -> Schedu
             arrivals = (_arrivals(node.op.beats_out, interval, frames),)
         else:
             arrivals = tuple(emitted[ref.node] for ref in node.inputs)
-        took, emitted[node.name] = node.op.schedule(*arrivals)
+        took, emitted[node.name] = node.op.schedule(*arrivals, **_pace(graph, node))
         for port, times in enumerate(took):
             taken[node.name, port] = times
     return Schedule(frames, taken, emitted)
+
+
+def _pace(graph: Graph, node: Node) -> dict[str, int]:
+    """How long the neuron behind a window holds each beat: the window waits meanwhile, and its ring is the buffer."""
+    if not isinstance(node.op, Window):
+        return {}
+    consumers = graph.consumers(Ref(node.name))
+    if len(consumers) == 1 and isinstance(consumers[0][0].op, Neuron):
+        return {"pace": consumers[0][0].op.fold}
+    return {}
 
 
 def _arrivals(beats: int, interval: int | None, frames: int) -> np.ndarray:
