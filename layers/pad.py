@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.lib import stream
 
 from hwgen import ops
 from hwgen.layers.beatwise import BeatwiseComponent
@@ -20,8 +21,8 @@ from hwgen.tensor import TensorType
 class Pad(Block):
     """(top, bottom, left, right) rows and columns of zeros around (H, W, C). A beat a cycle.
 
-    Input waits while zeros go out. The zeros before a frame's first pixel wait for that pixel, so that nothing is made
-    of a frame that hasn't begun.
+    Input waits while zeros go out. The zeros before a frame's first pixel wait until it was taken, so that nothing is
+    made of a frame that hasn't begun.
     """
 
     input: TensorType
@@ -68,13 +69,16 @@ class Pad(Block):
         return np.maximum(np.cumsum(self._inside) - 1, 0)
 
     def schedule(self, arrivals):
-        ready = arrivals.reshape(-1, self.beats_in())[:, self.needs()]
-        moved = paced(ready.reshape(-1))
-        return (moved.reshape(-1, self.beats_out)[:, self._inside].reshape(-1),), moved + 1
+        arrivals = paced(arrivals)
+        there = arrivals.reshape(-1, self.beats_in())[:, self.needs()].reshape(-1) + 1
+        emitted = paced(there)
+        left = emitted.reshape(-1, self.beats_out)[:, self._inside].reshape(-1)
+        # A pixel is taken as the one before it leaves.
+        return (np.maximum(arrivals, np.concatenate([[0], left[:-1]])),), emitted
 
     def cost(self):
         counters = (self.input.channels // self.lanes, *self.result.shape[:2])
-        bits = self.lanes * self.result.width
+        bits = self.lanes * self.input.width
         control = sum((counter_cost(n) for n in counters), Resources()) + Resources(lut=12, ff=1)
         return control + register_cost(bits) + Resources(lut=bits if any(self.padding) else 0)
 
@@ -85,18 +89,21 @@ class Pad(Block):
         i, o = ports.i, ports.o
         (height, width, _), (rows, columns, _) = self.input.shape, self.result.shape
         top, _, left, _ = self.padding
-        moves, inside, begun = Signal(), Signal(), Signal()
+        # A pixel waits in a register while zeros go out in front of it.
+        pixel, moves, inside, begun = stream.Signature(i.payload.shape()).create(), Signal(), Signal(), Signal()
+        m.d.comb += i.ready.eq(register(m, i.valid, i.payload, pixel))
         _, last_group = counter(m, self.input.channels // self.lanes, moves, "group")
         x, last_column = counter(m, columns, moves & last_group, "x")
         y, last_row = counter(m, rows, moves & last_group & last_column, "y")
-        m.d.comb += inside.eq(_between(x, left, left + width) & _between(y, top, top + height))
         with m.If(moves):
             m.d.sync += begun.eq(~(last_group & last_column & last_row) & (begun | inside))
-        valid = i.valid | (begun & ~inside)
-        payload = [Signal(o.payload[0].shape(), name=f"lane{k}") for k in range(self.lanes)]
-        m.d.comb += [lane.eq(Mux(inside, i.payload[k], 0)) for k, lane in enumerate(payload)]
-        ready = register(m, valid, Cat(payload), o)
-        m.d.comb += [moves.eq(valid & ready), i.ready.eq(ready & inside)]
+        m.d.comb += [
+            inside.eq(_between(x, left, left + width) & _between(y, top, top + height)),
+            o.valid.eq(pixel.valid | (begun & ~inside)),
+            moves.eq(o.valid & o.ready),
+            pixel.ready.eq(o.ready & inside),
+        ]
+        m.d.comb += [o.payload[k].eq(Mux(inside, pixel.payload[k], 0)) for k in range(self.lanes)]
 
 
 def _between(at, lo: int, hi: int):

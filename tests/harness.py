@@ -1,6 +1,7 @@
 """Runs one block's component in Amaranth's simulator: beats in, beats out, random stalls, a deadline.
 
-The harness checks the handshake itself: a stream that takes back `valid` or changes a payload before it was accepted fails.
+The harness checks the handshake itself: a stream that takes back `valid` or changes a payload before it was accepted
+fails.
 """
 
 from __future__ import annotations
@@ -31,12 +32,18 @@ class Run:
 
 
 def run_block(
-    block: Block, *inputs: np.ndarray, seed: int = 0, stall_in: float = 0.0, stall_out: float = 0.0, deadline: int | None = None
+    block: Block,
+    *inputs: np.ndarray,
+    seed: int = 0,
+    stall_in: float = 0.0,
+    stall_out: float = 0.0,
+    deadline: int | None = None,
 ) -> Run:
     """Feeds (frames, H, W, C) raw integers to every input stream and collects every output stream.
 
-    stall_in, stall_out: the share of cycles in which a source offers nothing, a sink isn't ready. Raises Hang after `deadline`
-    cycles (default: generous, from the block's interval and the stalls).
+    stall_in, stall_out: the share of cycles in which a source offers nothing, a sink isn't ready. Raises Hang where
+    after `deadline` cycles (default: generous, from the block's interval and the stalls) not everything was taken and
+    given.
     """
     frames = len(inputs[0])
     component = block.component()
@@ -69,6 +76,8 @@ def run_block(
                     cycle += 1
                     if ready:
                         break
+                    if cycle > deadline:
+                        return
                 taken[name].append(cycle - 1)
                 ctx.set(port.valid, 0)
 
@@ -79,7 +88,7 @@ def run_block(
             rng = random.Random(seeds[name])
             port, cycle, waiting = getattr(component, name), 0, None
             bits = port.payload.as_value()
-            while len(received[name]) < wanted:
+            while len(received[name]) < wanted or any(len(taken[k]) < len(v) for k, v in zip(in_names, beats)):
                 accept = not (stall_out and rng.random() < stall_out)
                 ctx.set(port.ready, accept)
                 _, _, valid, raw, payload = await ctx.tick().sample(port.valid, bits, port.payload)
@@ -88,9 +97,10 @@ def run_block(
                     return
                 if waiting is not None:
                     assert valid, f"{name}: valid was taken back at cycle {cycle - 1} (seed {seed})"
-                    assert raw == waiting, f"{name}: payload changed before it was accepted at cycle {cycle - 1} (seed {seed})"
+                    assert raw == waiting, f"{name}: payload changed before accepted at cycle {cycle - 1} (seed {seed})"
                 waiting = raw if valid and not accept else None
                 if valid and accept:
+                    assert len(received[name]) < wanted, f"{name}: more than {wanted} beats (seed {seed}): {block}"
                     received[name].append([payload[k] for k in range(block.lanes_out)])
                     emitted[name].append(cycle - 1)
             ctx.set(port.ready, 0)
@@ -104,15 +114,16 @@ def run_block(
     simulator = Simulator(design)
     simulator.add_clock(1e-6)
     for name, values in zip(in_names, beats):
-        simulator.add_testbench(source(name, values), background=True)
+        simulator.add_testbench(source(name, values))
     for name in out_names:
         simulator.add_testbench(sink(name))
     simulator.run()
-    for name in out_names:
-        if len(received[name]) < wanted:
-            raise Hang(
-                f"{type(block).__name__}.{name}: {len(received[name])} of {wanted} beats after {deadline} cycles (seed {seed}): {block}"
-            )
+    ends = [(name, len(received[name]), wanted) for name in out_names]
+    ends += [(name, len(taken[name]), len(values)) for name, values in zip(in_names, beats)]
+    for name, seen, due in ends:
+        if seen < due:
+            where = f"{type(block).__name__}.{name}"
+            raise Hang(f"{where}: {seen} of {due} beats after {deadline} cycles (seed {seed}): {block}")
     return Run(
         [from_beats(np.array(received[name]), block.result.shape) for name in out_names],
         [np.array(taken[name]) for name in in_names],
