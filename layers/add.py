@@ -25,6 +25,8 @@ class Add(Block):
     inputs' ready depends on the output's in the same cycle.
     """
 
+    spare = 1
+
     parts: tuple[TensorType, ...]
     multipliers: tuple[int, ...]
     frac: int

@@ -25,6 +25,8 @@ class Cat(Block):
     that frame.
     """
 
+    spare = 1
+
     parts: tuple[TensorType, ...]
     lanes: int
 

@@ -24,6 +24,8 @@ class Convert(Block):
     stage is one register; its ready depends on the output's in the same cycle.
     """
 
+    spare = 1
+
     input: TensorType
     lanes_from: int
     lanes_to: int

@@ -19,6 +19,8 @@ class Fork(Beatwise):
     depends on those of the outputs in the same cycle.
     """
 
+    spare = 0
+
     input: TensorType
     lanes: int
     fan_out: int

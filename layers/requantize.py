@@ -83,6 +83,10 @@ class Requantize(Beatwise):
         return 2 if self.rounds and any(self.clips) and self.result.width > NARROW else 1
 
     @property
+    def spare(self):
+        return 2 if self.stages else 0
+
+    @property
     def latency(self):
         return self.stages + THROUGH_CREDIT if self.stages else 0
 

@@ -17,6 +17,8 @@ class View(Block):
     divisor: the divisor of the result where the raw values were multiplied to reach it, else None.
     """
 
+    spare = 0
+
     input: TensorType
     shape: tuple[int, int, int]
     lanes: int = 1

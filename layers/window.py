@@ -35,6 +35,8 @@ class Window(Block):
     padding).
     """
 
+    spare = 1
+
     input: TensorType
     taps: Taps
     strides: tuple[int, int] = (1, 1)

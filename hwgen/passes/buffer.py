@@ -22,15 +22,15 @@ import numpy as np
 from hwgen.graph import Graph, Node, Ref, verify
 from hwgen.layers.fifo import Fifo
 from hwgen.layers.view import View
-from hwgen.passes.schedule import dependence, needed, schedule
+from hwgen.passes.schedule import dependence, needed, schedule, timing
 
-SPARE = 2  # beats a block's own output holds without a FIFO
 MARGIN = 2  # a FIFO's own cycles
 
 
 def buffer(graph: Graph) -> Graph:
-    """Puts a Fifo on every edge that needs room for more than SPARE beats."""
-    depths = {edge: depth + MARGIN for edge, depth in room(graph).items() if depth > SPARE}
+    """Puts a Fifo on every edge that needs more room than the producer has by itself (`Block.spare`)."""
+    spare = {(node.name, k): graph[ref.node].op.spare for node in graph.nodes for k, ref in enumerate(node.inputs)}
+    depths = {edge: depth + MARGIN for edge, depth in room(graph).items() if depth > spare[edge]}
     nodes: list[Node] = []
     for node in graph.nodes:
         inputs = list(node.inputs)
@@ -48,15 +48,17 @@ def buffer(graph: Graph) -> Graph:
 
 def room(graph: Graph) -> dict[tuple[str, int], int]:
     """(node, input) -> beats that must be able to wait there."""
-    interval = max(node.op.interval for node in graph.nodes)
-    steady = schedule(graph, interval)
+    steady = schedule(graph, timing(graph).interval)
     depends = dependence(graph)
     rooms: dict[tuple[str, int], int] = {}
     for node in graph.nodes:
         if isinstance(node.op, View):
             continue
         for port, ref in enumerate(node.inputs):
-            rooms[node.name, port] = steady.occupancy(ref.node, (node.name, port))
+            edge = node.name, port
+            # Behind mere wires nothing can wait, not even a beat that is taken a cycle later.
+            at_once = graph[ref.node].op.spare == 0 and steady.at_once(ref.node, edge)
+            rooms[edge] = 0 if at_once else steady.occupancy(ref.node, edge)
         if len(node.inputs) > 1:
             for port, ref in enumerate(node.inputs):
                 rooms[node.name, port] = max(rooms[node.name, port], _lag(node, port, depends[ref.node], depends[node.name]))

@@ -33,6 +33,10 @@ class Schedule:
         beats = len(times) // self.frames
         return int(times[-1] - times[-1 - beats])
 
+    def at_once(self, producer: str, consumer: tuple[str, int]) -> bool:
+        """Whether every beat is taken in the cycle in which it is offered."""
+        return bool((self.emitted[producer] == self.taken[consumer]).all())
+
     def occupancy(self, producer: str, consumer: tuple[str, int]) -> int:
         """The most beats that wait between a block and its consumer, the one being handed over included."""
         given, taken = self.emitted[producer], self.taken[consumer]
