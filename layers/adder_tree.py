@@ -147,7 +147,7 @@ class Tree:
         return bits, sign[0], offset[0]
 
     def build(self, m: Module, leaves: list[Value], bits: list) -> Value:
-        """The registers. leaves: a value each; bits: one a slot, in time for its level. The root comes `depth` later."""
+        """The registers. leaves: a value each; bits: one a slot, in time for its level. Returns the root."""
         level, before = [leaves[k] for k in self.order], None
         for steps in self.levels:
             after = []

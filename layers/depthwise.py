@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.layers import dot_products
-from hwgen.layers.arithmetic import Arithmetic, Weights, arithmetics, choose
+from hwgen.layers import dot_plan
+from hwgen.layers.arithmetic import Arithmetic
 from hwgen.layers.block import Block, Resources, paced
-from hwgen.layers.dot_products import DotProducts, Loops, Plan
+from hwgen.layers.dot_plan import Loops, Plan
+from hwgen.layers.dot_products import DotProducts
 from hwgen.layers.neuron import ById, check_memory, profile, result_range
 from hwgen.layers.taps import Taps
+from hwgen.layers.weights import Weights, arithmetics, choose
 from hwgen.tensor import TensorType
 
 
@@ -22,7 +24,8 @@ class DepthwiseNeuron(Block):
     input:   (H, W, fan-in) in `taps` order, channel groups outermost, from a window block.
     weights: int64 (Kh, Kw, C, m). bias: int64 (C·m,). frac, shift, memory, arithmetic: as in `Neuron`.
 
-    An input beat a cycle; taps.lanes · m outputs a beat, one output beat a channel group. Raises ValueError as Neuron does.
+    An input beat a cycle; taps.lanes · m outputs a beat, an output beat a channel group. Raises ValueError as Neuron
+    does.
     """
 
     input: TensorType
@@ -120,13 +123,13 @@ class DepthwiseNeuron(Block):
         return (taken,), taken[self.loops.beats - 1 :: self.loops.beats] + self.plan.latency
 
     def cost(self) -> Resources:
-        return dot_products.cost(self.plan)
+        return dot_plan.cost(self.plan)
 
     # --- hardware -------------------------------------------------------------------------------------------------
 
     def component(self):
         taps, loops, m = self.taps, self.loops, self.multiplier
-        (kh, kw), c = taps.kernel, taps.channels
+        kh, kw = taps.kernel
         split = (self.weights >> self.profile.twos).reshape(
             kh // taps.rows, taps.rows, kw // taps.columns, taps.columns, taps.groups, taps.lanes, m
         )

@@ -1,4 +1,4 @@
-"""Dot products of a stream of beats with weights that come round in a cycle: the hardware of neuron and depthwise blocks.
+"""Dot products of a stream with weights that come round in a cycle: the hardware of neuron and depthwise blocks.
 
 Three nested loops, of which the words of the weight memory are the iterations:
 
@@ -6,115 +6,38 @@ Three nested loops, of which the words of the weight memory are the iterations:
         for beat in beats:          an input beat each: its products are added up
             for turn in turns:      the input beat stays, another `lanes` neurons take their turn
 
-An iteration a cycle, without a bubble. The beat stays on the input stream until its last turn: nothing but the first pipeline
-register holds it. The partial sums of the `turns` go round in a delay line. Results appear during the last beat of a group.
+An iteration a cycle, without a bubble. The beat stays on the input stream until its last turn, and is taken then:
+nothing but the first pipeline register holds it. The partial sums of the `turns` go round in a delay line. Results
+appear during the last beat of a group.
 
     input, address -> register, weights -> adder tree -> accumulator -> output register -> FIFO
 
-Nothing after the input has a clock enable but the accumulator, whose enable is a register. An iteration that will push a result is
-started only while the FIFO has a credit for it.
+Nothing after the input has a clock enable but the accumulator, whose enable is a register. An iteration that will push
+a result is started only while the FIFO has a credit for it.
 """
 
 from __future__ import annotations
-
-import math
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-from hwgen.layers import queue, rom
+from hwgen.layers import rom
 from hwgen.layers.adder_tree import inverted
-from hwgen.layers.arithmetic import Arithmetic, Sum, registered
-from hwgen.layers.block import Resources
-from hwgen.layers.credit import CreditedOutput, credits_needed
-from hwgen.layers.elastic import counter_cost, plus_one, up_down_cost
+from hwgen.layers.arithmetic import Sum, registered
+from hwgen.layers.credit import CreditedOutput
+from hwgen.layers.dot_plan import SHIFT_LIMIT, Plan, ring_style
+from hwgen.layers.elastic import plus_one
 from hwgen.layers.stream import element_shape, layout
 from hwgen.tensor import TensorType
-
-# Longest delay line made of shift registers (SRLC32E: 32 stages in a LUT).
-SHIFT_LIMIT = 64
-
-
-def ring_style(depth: int) -> str:
-    """Where a longer delay line lies."""
-    return "distributed" if depth <= 256 else "block"
-
-
-# From CreditedOutput's push to its stream's valid, in cycles.
-FIFO_LATENCY = 2
-
-
-@dataclass(frozen=True)
-class Loops:
-    """How often each of the three loops runs."""
-
-    groups: int
-    beats: int
-    turns: int
-
-    @property
-    def words(self) -> int:
-        return self.groups * self.beats * self.turns
-
-    @property
-    def sums(self) -> int:
-        """Different results a lane: each has its own initial value."""
-        return self.groups * self.turns
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything but the numbers. inputs: values a beat. sharing: lanes with the same inputs. accumulator: bits. result: its bits."""
-
-    arithmetic: Arithmetic
-    loops: Loops
-    inputs: int
-    lanes: int
-    sharing: int
-    accumulator: int
-    result: int
-    memory: str
-
-    @property
-    def columns(self) -> int:
-        return self.arithmetic.bits[0] * self.lanes
-
-    @property
-    def style(self) -> str:
-        return rom.choose_style(self.loops.words, self.columns) if self.memory == "auto" else self.memory
-
-    @property
-    def push_latency(self) -> int:
-        """Cycles from an iteration's start to the push of its result into the FIFO."""
-        return rom.latency(self.style) + self.arithmetic.latency + 1
-
-    @property
-    def latency(self) -> int:
-        """Cycles from an iteration's start to its result on the output stream."""
-        return self.push_latency + FIFO_LATENCY
-
-    @property
-    def fifo_depth(self) -> int:
-        """Room for all results that can be under way at once. They come in bursts of `turns`, one burst in `beats`."""
-        window = credits_needed(self.push_latency)
-        bursts, rest = divmod(window, self.loops.beats * self.loops.turns)
-        return max(4, min(window, bursts * self.loops.turns + min(rest, self.loops.turns) + 1))
-
-    @property
-    def line(self) -> int:
-        """Stages of the delay line of partial sums, the accumulator's own register apart."""
-        return self.loops.turns - 1
 
 
 class DotProducts(wiring.Component):
     """result[sum] = ((initial[sum] + Σ (hardware sums) << shift) >> halve), `lanes` of them a beat.
 
-    ports: the block's. input, result: types of the two streams. picks: for each lane the indices of its inputs in a beat.
-    weights: (words, lanes, taps). initial: (sums, lanes) Python integers, constants of the arithmetic not yet among them.
+    ports: the block's. input, result: types of the two streams. picks: for each lane the indices of its inputs in a
+    beat. weights: (words, lanes, taps). initial: (sums, lanes) Python integers, the arithmetic's constants not yet in.
     shift: left shift of the sums on the result's grid, in bits of 2^-halve.
     """
 
@@ -153,7 +76,7 @@ class DotProducts(wiring.Component):
         if plan.arithmetic.offset_binary:
             # Offset binary: the sign bit of two's complement, inverted.
             x = [Cat(v[:-1], ~v[-1]) if self._input.signed else v for v in x]
-        for _ in range(rom.latency(plan.style)):
+        for _ in range(rom.latency(plan.style, loops.words)):
             x = [registered(m, v) for v in x]
         shared = {}
         each = len(plan.arithmetic.delays)
@@ -178,7 +101,7 @@ class DotProducts(wiring.Component):
         return m
 
     def _counters(self, m: Module, step):
-        """The word's number, whether the iteration is of a group's last beat, and whether it is the beat's last turn."""
+        """The word's number, whether the iteration is of a group's last beat, whether it is the beat's last turn."""
         loops = self._plan.loops
         turn, last_turn = _counter(m, loops.turns, step)
         beat, last_beat = _counter(m, loops.beats, step & last_turn)
@@ -244,7 +167,7 @@ class DotProducts(wiring.Component):
 
 
 def _counter(m: Module, modulo: int, step, init: int = 0):
-    """A counter of `step`s, and whether it is at its last value: a register, as much depends on it in the same cycle."""
+    """A counter of `step`s, and whether it is at its last value: a register, as much hangs on it in the same cycle."""
     if modulo == 1:
         return Const(0, 1), Const(1, 1)
     value, last = Signal(range(modulo), init=init), Signal(init=init == modulo - 1)
@@ -285,49 +208,3 @@ def _added(addend, total: Sum, shift: int, width: int):
         return addend
     high = addend[shift:] + total.value if total.sign > 0 else addend[shift:] - inverted(total.value, total.positive)
     return Cat(addend[:shift], high[: width - shift])
-
-
-def _line_cost(steps: int, bits: int) -> Resources:
-    if steps < 3:
-        return Resources(ff=steps * bits)
-    if steps <= SHIFT_LIMIT:
-        shift = bits * math.ceil(steps / 32)
-        return Resources(lut=shift, lutram=shift)
-    if ring_style(steps) == "block":
-        return rom.cost(steps, bits, "block")
-    memory = math.ceil(bits / 3) * 4 * math.ceil(steps / 64)  # RAM64M: three bits in four LUTs
-    mux = bits * (steps > 64)
-    return Resources(lut=memory + mux, lutram=memory, ff=bits)
-
-
-@lru_cache(maxsize=65536)
-def cost(plan: Plan) -> Resources:
-    """The resources of a DotProducts component."""
-    loops, arithmetic, lanes, width = plan.loops, plan.arithmetic, plan.lanes, plan.accumulator
-    total = arithmetic.cost(plan.sharing) * (lanes / plan.sharing)
-    x = arithmetic.x.width
-    flipped = plan.inputs if arithmetic.offset else 0
-    total += Resources(lut=flipped, ff=plan.inputs * x * rom.latency(plan.style))
-    bits, delays = arithmetic.bits
-    total += rom.cost(loops.words, plan.columns, plan.style, delays / bits)
-    # The accumulator's adder, the output register, the initial values.
-    total += Resources(lut=width, ff=plan.result, carry4=math.ceil(width / 4)) * lanes
-    total += rom.cost(loops.sums, lanes * width, "logic")
-    if loops.beats > 1:
-        total += Resources(lut=width, ff=width) * lanes
-        total += _line_cost(plan.line, lanes * width)
-    # The queue and the credits.
-    bits, depth = lanes * plan.result, max(plan.fifo_depth, 3)
-    total += queue.cost(bits, depth, queue.cheaper(bits, depth)) + up_down_cost((plan.fifo_depth + 1).bit_length())
-    counts = [loops.words, loops.sums]
-    if loops.words not in (loops.turns, loops.beats):
-        counts += [loops.turns, loops.beats]
-    if loops.beats > 1:
-        counts += [loops.turns, loops.beats]
-    if plan.line > SHIFT_LIMIT:
-        counts.append(plan.line)
-    for count in counts:
-        if count > 1:
-            # A counter, and the register that says that it is at its last value.
-            total += counter_cost(count) + Resources(lut=1 + (count.bit_length() > 6), ff=1)
-    return total + Resources(lut=6, ff=plan.push_latency + 2)

@@ -7,11 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwgen.layers import dot_products
-from hwgen.layers.arithmetic import Arithmetic, Weights, arithmetics, choose
+from hwgen.layers import dot_plan
+from hwgen.layers.arithmetic import Arithmetic
 from hwgen.layers.block import Block, Resources, paced
-from hwgen.layers.dot_products import DotProducts, Loops, Plan
+from hwgen.layers.dot_plan import Loops, Plan
+from hwgen.layers.dot_products import DotProducts
 from hwgen.layers.taps import Taps
+from hwgen.layers.weights import Weights, arithmetics, choose
 from hwgen.numeric import matmul
 from hwgen.ops import checked, sum_range
 from hwgen.tensor import TensorType
@@ -23,15 +25,15 @@ MEMORIES = ("auto", "logic", "block")
 class Neuron(Block):
     """A convolution's or dense layer's arithmetic: (Σ w·x)·2^shift + bias for each position of (H, W, fan-in).
 
-    input:      (H, W, fan-in): the values of each position in `taps` order, from a window block, or for a 1×1 kernel any stream.
+    input:      (H, W, fan-in): each position in `taps` order, from a window block, or for a 1×1 kernel any stream.
     weights:    int64 (Kh, Kw, C, N), canonical order. bias: int64 (N,), on the grid of the result.
     frac:       fractional bits of the weights. shift: left shift of the sum onto the bias's grid.
     neurons:    neurons in parallel, a divisor of N; the other N / neurons take their turns while an input beat stays.
     memory:     where the weights lie: "logic" (LUTs), "block" (block RAM), "auto".
     arithmetic: how to multiply, one of `arithmetics()`, or "auto" for the cheapest.
 
-    A position takes exactly beats · N / neurons cycles. Raises ValueError for a folding that doesn't divide, or an arithmetic
-    that can't do these weights.
+    A position takes exactly beats · N / neurons cycles. A beat is taken from the input in its last turn. Raises
+    ValueError for a folding that doesn't divide, or an arithmetic that can't do these weights.
     """
 
     input: TensorType
@@ -132,7 +134,7 @@ class Neuron(Block):
         return (taken,), (last[:, None] + turns).reshape(-1) + self.plan.latency
 
     def cost(self) -> Resources:
-        return dot_products.cost(self.plan)
+        return dot_plan.cost(self.plan)
 
     # --- hardware -------------------------------------------------------------------------------------------------
 

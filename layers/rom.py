@@ -1,7 +1,7 @@
 """Constant words read in a cycle, weights above all: in LUTs or in block RAM.
 
-Columns that never change cost nothing; columns that are equal, or each other's complement, are stored once. With a fold of four
-there are only seven different columns, however many weights there are.
+Columns that never change cost nothing; columns that are equal, or each other's complement, are stored once. With four
+words there are only seven different columns, however many weights there are.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Array, Const, Module, Signal
 from amaranth.lib.memory import Memory
 
 from hwgen.layers.block import Resources
 
 STYLES = ("logic", "block")
+# Words of a block RAM that are read as one memory. Beyond, its multiplexer would be too slow without registers inside.
+BANK_BITS = 12
+BANK = 1 << BANK_BITS
 
 
 def choose_style(depth: int, columns: int) -> str:
@@ -23,9 +26,17 @@ def choose_style(depth: int, columns: int) -> str:
     return "logic" if depth <= 64 or depth * columns <= 64 * 64 else "block"
 
 
-def latency(style: str) -> int:
-    """Cycles from address to data. A block RAM is slow to answer: a second register follows it."""
-    return 1 if style == "logic" else 2
+def latency(style: str, depth: int) -> int:
+    """Cycles from address to data. A block RAM is slow to answer: a register follows it, several behind banks."""
+    return 1 if style == "logic" else 1 + max(1, mux_levels(depth))
+
+
+def mux_levels(depth: int) -> int:
+    """Registered four-to-one multiplexers from the banks of a block RAM to its data."""
+    levels, reach = 0, BANK
+    while reach < depth:
+        levels, reach = levels + 1, reach * 4
+    return levels
 
 
 def distinct_columns(depth: int, columns: int) -> int:
@@ -57,9 +68,17 @@ def cost(depth: int, columns: int, style: str, delay: float = 0) -> Resources:
         # A LUT6 for each 64 words of a column, joined by MUXF7 and MUXF8, beyond 256 words by more LUTs.
         per_column = 0 if depth == 2 else math.ceil(depth / 64) * (1 if depth <= 256 else 1.3)
         return Resources(lut=stored * per_column, ff=stored)
-    rams, words = block_rams(depth, stored)
-    pick = stored * math.ceil((words - 1) / 3.5)
-    return Resources(lut=pick, ff=stored * (1 + delay) + (words - 1).bit_length(), bram36=rams)
+    banks, rest = divmod(depth, BANK)
+    total = Resources(ff=stored * (1 + delay))
+    for count, size in ((banks, BANK), (1, rest)):
+        if count and size:
+            rams, words = block_rams(size, stored)
+            total += Resources(stored * math.ceil((words - 1) / 3.5), 0, (words - 1).bit_length(), rams) * count
+    muxes = math.ceil(depth / BANK)
+    for _ in range(mux_levels(depth)):
+        lut, muxes = stored * (muxes // 4 + (muxes % 4 > 1)), math.ceil(muxes / 4)
+        total += Resources(lut=lut, ff=stored * (muxes if muxes > 1 else 0) + 2)
+    return total
 
 
 class Rom:
@@ -70,7 +89,10 @@ class Rom:
         self.delays = np.zeros(words.shape[1], dtype=int) if delays is None else np.asarray(delays)
 
     def build(self, m: Module, address, enable=None) -> list:
-        """One value a column, `latency` (and its delay) cycles after its address. enable: for all registers; only without delays."""
+        """One value a column, `latency` (and its delay) cycles after its address.
+
+        enable: of the registers; only in LUTs and without delays.
+        """
         inverted = self.words[0] if len(self.words) else np.zeros(0, dtype=bool)
         normal = self.words ^ inverted
         keys = [column.tobytes() for column in np.packbits(normal, axis=0).T]
@@ -87,8 +109,8 @@ class Rom:
                     stored.setdefault(keys[k], (len(stored), k))
             if stored:
                 while part is not None and waited < part:
-                    late, waited = _register(m, late, None), waited + 1
-                data = self._memory(m, normal[:, [k for _, k in stored.values()]], late, enable)
+                    late, waited = _register(m, late), waited + 1
+                data = self._stored(m, normal[:, [k for _, k in stored.values()]], late, enable)
             taps = [data] if stored else []
             for k in chosen:
                 if keys[k] == zero:
@@ -101,19 +123,32 @@ class Rom:
                 values[k] = ~bit if inverted[k] else bit
         return values
 
-    def _memory(self, m: Module, words: np.ndarray, address, enable):
-        depth, width = words.shape
-        init = [int.from_bytes(row.tobytes(), "little") for row in np.packbits(words, axis=1, bitorder="little")]
-        memory = Memory(shape=width, depth=depth, init=init, attrs={"rom_style": self.style})
-        m.submodules += memory
-        port = memory.read_port()
-        m.d.comb += port.addr.eq(address)
-        if enable is not None:
-            m.d.comb += port.en.eq(enable)
-        return port.data if self.style == "logic" else _register(m, port.data, enable)
+    def _stored(self, m: Module, words: np.ndarray, address, enable):
+        if self.style == "logic":
+            return _memory(m, words, address, "logic", enable)
+        banks = [_memory(m, words[k : k + BANK], address[:BANK_BITS], "block") for k in range(0, len(words), BANK)]
+        select = address[BANK_BITS:]
+        for _ in range(max(1, mux_levels(len(words)))):
+            select = _register(m, select)
+            banks = [_register(m, Array(banks[k : k + 4])[select[:2]]) for k in range(0, len(banks), 4)]
+            select = select[2:]
+        return banks[0]
 
 
-def _register(m: Module, value, enable):
+def _memory(m: Module, words: np.ndarray, address, style: str, enable=None):
+    """A memory's registered data."""
+    depth, width = words.shape
+    init = [int.from_bytes(row.tobytes(), "little") for row in np.packbits(words, axis=1, bitorder="little")]
+    memory = Memory(shape=width, depth=depth, init=init, attrs={"rom_style": style})
+    m.submodules += memory
+    port = memory.read_port()
+    m.d.comb += port.addr.eq(address)
+    if enable is not None:
+        m.d.comb += port.en.eq(enable)
+    return port.data
+
+
+def _register(m: Module, value, enable=None):
     register = Signal(value.shape(), reset_less=True)
     if enable is None:
         m.d.sync += register.eq(value)

@@ -9,7 +9,8 @@ from amaranth.sim import Simulator
 
 from hwgen.layers import rom
 from hwgen.layers.adder_tree import Operand, outline, plan
-from hwgen.layers.arithmetic import Weights, choose, signed_digits
+from hwgen.layers.constant_sums import signed_digits
+from hwgen.layers.weights import Weights, arithmetics, choose
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -72,7 +73,10 @@ def test_a_tree_of_like_operands_is_one_bit_wider_a_level():
 def test_outline_is_that_of_the_tree(seed):
     rng = np.random.default_rng(seed)
     runs = tuple(
-        (Operand(0, int(rng.integers(1, 30)), int(rng.integers(0, 4)), int(rng.integers(-1, 2))), int(rng.integers(1, 9)))
+        (
+            Operand(0, int(rng.integers(1, 30)), int(rng.integers(0, 4)), int(rng.integers(-1, 2))),
+            int(rng.integers(1, 9)),
+        )
         for _ in range(4)
     )
     tree, found = plan(tuple(leaf for leaf, count in runs for _ in range(count))), outline(runs)
@@ -113,6 +117,13 @@ def test_kind_of_weights(values, kind, twos):
     assert (weights.kind, weights.twos) == (kind, twos)
 
 
+def test_bits_and_delays_are_those_of_the_codes():
+    weights = np.random.default_rng(0).integers(-7, 8, (24, 4))
+    for words in (1, 4, 16):
+        for how in arithmetics(Weights.of(weights), -8, 7, 6, words).values():
+            assert how.bits == (len(how.delays), sum(how.delays))
+
+
 def test_choice():
     rng = np.random.default_rng(0)
 
@@ -127,9 +138,11 @@ def test_choice():
 
 
 @pytest.mark.parametrize("style", rom.STYLES)
-@pytest.mark.parametrize("depth", [1, 2, 3, 8, 20])
-def test_rom(style, depth):
-    """Columns that are equal, complementary or constant, each with its delay."""
+@pytest.mark.parametrize("depth", [1, 2, 3, 8, 20, 72])
+def test_rom(style, depth, monkeypatch):
+    """Columns that are equal, complementary or constant, each with its delay; nine banks of eight words."""
+    monkeypatch.setattr(rom, "BANK_BITS", 3)
+    monkeypatch.setattr(rom, "BANK", 8)
     rng = np.random.default_rng(depth)
     words = rng.integers(0, 2, (depth, 12)).astype(bool)
     words[:, 3], words[:, 4], words[:, 5] = words[:, 2], ~words[:, 2], True
@@ -157,9 +170,9 @@ def test_rom(style, depth):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    for cycle in range(8, 40):
+    for cycle in range(9, 40):
         for column in range(12):
-            address = addresses[cycle - rom.latency(style) - delays[column]]
+            address = addresses[cycle - rom.latency(style, depth) - delays[column]]
             assert seen[cycle] >> column & 1 == words[address, column]
 
 

@@ -119,7 +119,9 @@ def test_memories_and_stalls(memory, kind, stall_in, stall_out):
         (Taps((1, 1), 4, lanes=4), 3, 3),
     ):
         block = make(rng, kind, taps, count, lo=-8, hi=7, neurons=q, memory=memory)
-        run = check(block, rng, frames=3, seed=int(10 * stall_in + 100 * stall_out), stall_in=stall_in, stall_out=stall_out)
+        run = check(
+            block, rng, frames=3, seed=int(10 * stall_in + 100 * stall_out), stall_in=stall_in, stall_out=stall_out
+        )
         if not stall_in and not stall_out:
             check_time(block, run, 3)
 
@@ -235,9 +237,9 @@ def test_cost_is_quick():
     rng = np.random.default_rng(0)
     block = make(rng, "general", Taps((3, 3), 64), 96, hw=(8, 8))
     foldings = [(lanes, q) for lanes in divisors(64) for q in divisors(96)]
-    for attempt in range(2):
+    for _ in range(2):
         start = time.perf_counter()
         for lanes, q in foldings:
             dataclasses.replace(block, taps=Taps((3, 3), 64, 3, 3, lanes), neurons=q).cost()
         spent = (time.perf_counter() - start) / len(foldings)
-    assert spent < 1e-3 and attempt == 1
+    assert spent < 1e-3  # seconds; some 20 µs measured

@@ -1,0 +1,137 @@
+"""How dot products are folded, and what that costs in cycles and resources: everything but the numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+from hwgen.layers import queue, rom
+from hwgen.layers.arithmetic import Arithmetic
+from hwgen.layers.block import Resources
+from hwgen.layers.credit import credits_needed
+from hwgen.layers.elastic import counter_cost, up_down_cost
+
+# Longest delay line made of shift registers (SRLC32E: 32 stages in a LUT).
+SHIFT_LIMIT = 64
+
+
+def ring_style(depth: int) -> str:
+    """Where a longer delay line lies."""
+    return "distributed" if depth <= 256 else "block"
+
+
+# From CreditedOutput's push to its stream's valid, in cycles.
+FIFO_LATENCY = 2
+
+
+@dataclass(frozen=True)
+class Loops:
+    """How often each of the three loops runs."""
+
+    groups: int
+    beats: int
+    turns: int
+
+    @property
+    def words(self) -> int:
+        return self.groups * self.beats * self.turns
+
+    @property
+    def sums(self) -> int:
+        """Different results a lane: each has its own initial value."""
+        return self.groups * self.turns
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How `loops` are done by the hardware.
+
+    inputs: values a beat. lanes: results a beat; sharing: how many of them have the same inputs. accumulator, result:
+    their bits. memory: "auto", or a style of the weights' ROM.
+    """
+
+    arithmetic: Arithmetic
+    loops: Loops
+    inputs: int
+    lanes: int
+    sharing: int
+    accumulator: int
+    result: int
+    memory: str
+
+    @property
+    def columns(self) -> int:
+        return self.arithmetic.bits[0] * self.lanes
+
+    @property
+    def style(self) -> str:
+        return rom.choose_style(self.loops.words, self.columns) if self.memory == "auto" else self.memory
+
+    @property
+    def push_latency(self) -> int:
+        """Cycles from an iteration's start to the push of its result into the FIFO."""
+        return rom.latency(self.style, self.loops.words) + self.arithmetic.latency + 1
+
+    @property
+    def latency(self) -> int:
+        """Cycles from an iteration's start to its result on the output stream."""
+        return self.push_latency + FIFO_LATENCY
+
+    @property
+    def fifo_depth(self) -> int:
+        """Room for all results that can be under way at once. They come in bursts of `turns`, one burst in `beats`."""
+        window = credits_needed(self.push_latency)
+        bursts, rest = divmod(window, self.loops.beats * self.loops.turns)
+        return max(4, min(window, bursts * self.loops.turns + min(rest, self.loops.turns) + 1))
+
+    @property
+    def line(self) -> int:
+        """Stages of the delay line of partial sums, the accumulator's own register apart."""
+        return self.loops.turns - 1
+
+
+def _line_cost(steps: int, bits: int) -> Resources:
+    if steps < 3:
+        return Resources(ff=steps * bits)
+    if steps <= SHIFT_LIMIT:
+        shift = bits * math.ceil(steps / 32)
+        return Resources(lut=shift, lutram=shift)
+    if ring_style(steps) == "block":
+        return rom.cost(steps, bits, "block")
+    memory = math.ceil(bits / 3) * 4 * math.ceil(steps / 64)  # RAM64M: three bits in four LUTs
+    mux = bits * (steps > 64)
+    return Resources(lut=memory + mux, lutram=memory, ff=bits)
+
+
+@lru_cache(maxsize=65536)
+def cost(plan: Plan) -> Resources:
+    """The resources of a DotProducts component."""
+    loops, arithmetic, lanes, width = plan.loops, plan.arithmetic, plan.lanes, plan.accumulator
+    total = arithmetic.cost(plan.sharing) * (lanes / plan.sharing)
+    x = arithmetic.x.width
+    flipped = plan.inputs if arithmetic.offset else 0
+    total += Resources(lut=flipped, ff=plan.inputs * x * rom.latency(plan.style, loops.words))
+    bits, delays = arithmetic.bits
+    total += rom.cost(loops.words, plan.columns, plan.style, delays / bits)
+    # The accumulator's adder, the output register, the initial values.
+    total += Resources(lut=width, ff=plan.result, carry4=math.ceil(width / 4)) * lanes
+    total += rom.cost(loops.sums, lanes * width, "logic")
+    if loops.beats > 1:
+        total += Resources(lut=width, ff=width) * lanes
+        total += _line_cost(plan.line, lanes * width)
+    # The queue and the credits.
+    bits, depth = lanes * plan.result, max(plan.fifo_depth, 3)
+    total += queue.cost(bits, depth, queue.cheaper(bits, depth)) + up_down_cost((plan.fifo_depth + 1).bit_length())
+    counts = [loops.words, loops.sums]
+    if loops.words not in (loops.turns, loops.beats):
+        counts += [loops.turns, loops.beats]
+    if loops.beats > 1:
+        counts += [loops.turns, loops.beats]
+    if plan.line > SHIFT_LIMIT:
+        counts.append(plan.line)
+    for count in counts:
+        if count > 1:
+            # A counter, and the register that says that it is at its last value.
+            total += counter_cost(count) + Resources(lut=1 + (count.bit_length() > 6), ff=1)
+    return total + Resources(lut=6, ff=plan.push_latency + 2)
