@@ -25,7 +25,7 @@ class Add(Block):
     inputs' ready depends on the output's in the same cycle.
     """
 
-    spare = 1
+    output_room = 1
 
     parts: tuple[TensorType, ...]
     multipliers: tuple[int, ...]

@@ -25,7 +25,7 @@ class Cat(Block):
     that frame.
     """
 
-    spare = 1
+    output_room = 1
 
     parts: tuple[TensorType, ...]
     lanes: int

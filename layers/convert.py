@@ -24,8 +24,6 @@ class Convert(Block):
     stage is one register; its ready depends on the output's in the same cycle.
     """
 
-    spare = 1
-
     input: TensorType
     lanes_from: int
     lanes_to: int
@@ -35,6 +33,11 @@ class Convert(Block):
         layout(self.input, self.lanes_to)
         if self.lanes_from == self.lanes_to:
             raise ValueError(f"nothing to convert: {self.lanes_from} lanes on both sides")
+
+    @property
+    def output_room(self):
+        # While collected lanes wait, the register that the next ones would go into is taken.
+        return 0 if self.lanes_to > self.lanes_from else 1
 
     @property
     def inputs(self):

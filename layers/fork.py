@@ -19,7 +19,7 @@ class Fork(Beatwise):
     depends on those of the outputs in the same cycle.
     """
 
-    spare = 0
+    output_room = 0
 
     input: TensorType
     lanes: int

@@ -25,6 +25,8 @@ class Pad(Block):
     made of a frame that hasn't begun.
     """
 
+    output_room = 1
+
     input: TensorType
     padding: tuple[int, int, int, int]
     lanes: int = 1

@@ -83,7 +83,7 @@ class Requantize(Beatwise):
         return 2 if self.rounds and any(self.clips) and self.result.width > NARROW else 1
 
     @property
-    def spare(self):
+    def output_room(self):
         return 2 if self.stages else 0
 
     @property

@@ -132,7 +132,7 @@ class Scale(Beatwise):
         """Cycles until x and its constants stand in registers."""
         if self.groups == 1:
             return 0 if self.shifts else 1
-        return rom.latency(self._style)
+        return rom.latency(self._style, self.groups)
 
     @property
     def _levels(self) -> int:
@@ -215,7 +215,7 @@ class Scale(Beatwise):
             total = Resources()  # the DSP adds the offset
         if self.groups > 1:
             total += rom.cost(self.groups, sum(wide) * self.lanes, self._style) + counter_cost(self.groups)
-            total += Resources(ff=x.width * rom.latency(self._style) * self.lanes)
+            total += Resources(ff=x.width * rom.latency(self._style, self.groups) * self.lanes)
         if self._one_dsp:
             # Its own registers hold the operands.
             held = min(total.ff, (x.width + wide[0]) * self.lanes) if self.groups > 1 else 0

@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
     @property
     def latency(self) -> int:
-        return 1 if len(self.edges) == 1 else rom.latency(self.style) + 1
+        return 1 if len(self.edges) == 1 else rom.latency(self.style, len(self.edges)) + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +166,7 @@ class Threshold(Beatwise):
             return 0
         if self.searches:
             return sum(step.latency for step in self.steps)
-        return 1 if self.groups == 1 else rom.latency(self._parallel_style) + 1
+        return 1 if self.groups == 1 else rom.latency(self._parallel_style, self.groups) + 1
 
     @property
     def latency(self):
@@ -206,7 +206,7 @@ class Threshold(Beatwise):
         if len(edges) == 1:
             bits = [at_least(v, int(edge)) ^ int(fall) for v, edge, fall in zip(x, edges[0], falls[0])]
         else:
-            wait = rom.latency(style)
+            wait = rom.latency(style, len(edges))
             read, flips = self._rom(m, edges, falls if falls.any() else None, style, address)
             bits = [(v >= edge) ^ flip for v, edge, flip in zip((delayed(m, v, wait) for v in x), read, flips)]
         return [delayed(m, bit, 1) for bit in bits]
@@ -246,7 +246,7 @@ class Threshold(Beatwise):
             read, flips = self._rom(m, edges, None, step.style, Cat(known, group))[0], [Const(int(falls[0, 0]))]
         else:
             read, flips = self._rom(m, edges, falls, step.style, Cat(known, group))
-        return delayed(m, (delayed(m, x, rom.latency(step.style)) >= read[0]) ^ flips[0], 1)
+        return delayed(m, (delayed(m, x, rom.latency(step.style, len(step.edges))) >= read[0]) ^ flips[0], 1)
 
     def _value(self, bits: list) -> Value:
         """The output from the bits of its code that vary, least significant first."""
@@ -271,7 +271,7 @@ class Threshold(Beatwise):
             style, many = self._parallel_style, self.levels * self.lanes
             total += rom.cost(self.groups, many * width, style) + counter_cost(self.groups)
             total += comparator_cost(max(width, x.width)) * many
-            total += Resources(ff=many + x.width * self.lanes * rom.latency(style))
+            total += Resources(ff=many + x.width * self.lanes * rom.latency(style, self.groups))
         encode = self.levels * 0.6 if self.levels > 1 else 0
         return total + Resources(lut=encode * self.lanes)
 

@@ -17,7 +17,7 @@ class View(Block):
     divisor: the divisor of the result where the raw values were multiplied to reach it, else None.
     """
 
-    spare = 0
+    output_room = 0
 
     input: TensorType
     shape: tuple[int, int, int]

@@ -35,8 +35,6 @@ class Window(Block):
     padding).
     """
 
-    spare = 1
-
     input: TensorType
     taps: Taps
     strides: tuple[int, int] = (1, 1)

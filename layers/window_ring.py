@@ -66,18 +66,16 @@ class Ring(wiring.Component):
         m.d.comb += [self.i.ready.eq(room != 0), beat.eq(self.i.valid & self.i.ready)]
 
         word = Signal(range(max(plan.row_words, 2)))
-        with m.If(row):
-            m.d.sync += word.eq(0)
-        with m.Elif(beat & (~last_group | last_bank)):
-            m.d.sync += word.eq(word + 1)
-        with m.Elif(beat):
-            m.d.sync += word.eq(word - (plan.groups - 1))
+        to_next = Mux(last_group & ~last_bank, 2 ** len(word) - (plan.groups - 1), 1)
+        with m.If(beat):
+            m.d.sync += word.eq(Mux(row, 0, word + to_next))
 
         bases = [s // plan.bank_rows * plan.row_pitch for s in range(plan.slots)]
         address = Signal(range(max(plan.depth, 2)), reset_less=True)
         payload = Signal(plan.word, reset_less=True)
+        base = lookup(m, slot, bases, range(max(plan.depth, 2)))
         m.d.sync += [
-            address.eq(lookup(m, slot, bases, range(max(plan.depth, 2))) + word),
+            address.eq(base | word if plan.aligned else base + word),
             payload.eq(self.i.p.as_value()),
         ]
         for r, banks in enumerate(self.ports):
@@ -207,19 +205,17 @@ class Ring(wiring.Component):
         word = Signal(size, init=start % 2**size)
         quotient, rest = divmod(plan.step, plan.columns)
         carry = phase + rest >= plan.columns
+        # One adder, and a choice of what to add: to the next box, row of boxes, channel group, position, row.
+        back = quotient * plan.groups - over - (plan.groups - 1)
+        end = (plan.first + (plan.count - 1) * plan.step) // plan.columns * plan.groups + over + plan.groups - 1
+        to_position = Mux(last_position, (start - end) % 2**size, Mux(carry, back + plan.groups, back) & (2**size - 1))
+        to_group = Mux(last_g, to_position, (1 - over) % 2**size)
+        step = Mux(last_cg, Mux(last_rg, to_group, -over % 2**size), plan.groups)
         with m.If(fire):
-            with m.If(~last_cg):
-                m.d.sync += word.eq(word + plan.groups)
-            with m.Elif(~last_rg):
-                m.d.sync += word.eq(word - over)
-            with m.Elif(~last_g):
-                m.d.sync += word.eq(word + (1 - over))
-            with m.Elif(~last_position):
-                m.d.sync += phase.eq(phase + rest - Mux(carry, plan.columns, 0))
-                back = quotient * plan.groups - over - (plan.groups - 1)
-                m.d.sync += word.eq(word + Mux(carry, back + plan.groups, back))
-            with m.Else():
-                m.d.sync += [word.eq(start), phase.eq(plan.first % plan.columns)]
+            m.d.sync += word.eq(word + step)
+            with m.If(last_cg & last_rg & last_g):
+                next_phase = phase + rest - Mux(carry, plan.columns, 0)
+                m.d.sync += phase.eq(Mux(last_position, plan.first % plan.columns, next_phase))
         return word, phase
 
     def _rows_ok(self, m: Module, row_group: Value, last_rg: Value, done: Value, last_row: Value) -> list[Value]:
@@ -228,12 +224,17 @@ class Ring(wiring.Component):
         if not plan.rows_padded:
             return [Const(1)] * plan.rows
         size = max(plan.height + plan.kernel[0], abs(int(plan.first_rows[-1])), plan.top).bit_length() + 1
-        top, row = Signal(signed(size), init=-plan.top), Signal(signed(size), init=-plan.top)
+        top = Signal(signed(size), init=-plan.top)
         next_top = Mux(last_row, -plan.top, top + plan.stride)
         with m.If(done):
-            m.d.sync += [top.eq(next_top), row.eq(next_top)]
-        with m.Elif(row_group):
-            m.d.sync += row.eq(Mux(last_rg, top, row + plan.rows))
+            m.d.sync += top.eq(next_top)
+        row = top
+        if plan.row_groups > 1:
+            row = Signal(signed(size), init=-plan.top)
+            with m.If(done):
+                m.d.sync += row.eq(next_top)
+            with m.Elif(row_group):
+                m.d.sync += row.eq(Mux(last_rg, top, row + plan.rows))
         return [_inside(row, i, plan.height, *plan.row_ok(i)) for i in range(plan.rows)]
 
     def _columns_ok(self, m: Module, fire: Value, last_cg: Value, position: Value, last_position: Value) -> list[Value]:
@@ -244,10 +245,11 @@ class Ring(wiring.Component):
         over = (plan.column_groups - 1) * plan.columns
         last = plan.first + (plan.count - 1) * plan.step + plan.kernel[1]
         column = Signal(signed(max(last, -plan.first).bit_length() + 1), init=plan.first)
-        with m.If(position):
-            m.d.sync += column.eq(Mux(last_position, plan.first, column + (plan.step - over)))
-        with m.Elif(fire):
-            m.d.sync += column.eq(Mux(last_cg, column - over, column + plan.columns))
+        to_next_row = plan.first - (plan.first + (plan.count - 1) * plan.step + over)
+        to_position = Mux(last_position, to_next_row, plan.step - over)
+        step = Mux(position, to_position, Mux(last_cg, -over, plan.columns))
+        with m.If(fire):
+            m.d.sync += column.eq(column + step)
         return [_inside(column, j, plan.width, *plan.column_ok(j)) for j in range(plan.columns)]
 
     def _padded(self, m: Module, value: Value, ok: Value) -> Value:

@@ -131,12 +131,16 @@ class ColumnShift(wiring.Component):
                 m.d.sync += register.eq(columns[0])
             columns.insert(0, register)
         for j, column in enumerate(columns):
-            outside = self._outside(window, j)
+            # Padding is the reset input of the output register, which takes no LUTs.
+            clear = Signal(name=f"clear{j}")
+            m.d.comb += clear.eq(emit & self._outside(window, j))
             for i in range(self.rows):
                 for k in range(self.lanes):
                     value = self.o.p[(i * raster.kernel + j) * self.lanes + k]
-                    with m.If(emit):
-                        m.d.sync += value.eq(Mux(outside, self.pad_value, column[i * self.lanes + k]))
+                    with m.If(clear):
+                        m.d.sync += value.eq(self.pad_value)
+                    with m.Elif(emit):
+                        m.d.sync += value.eq(column[i * self.lanes + k])
         return m
 
     def _outside(self, window, j: int):

@@ -28,9 +28,9 @@ MARGIN = 2  # a FIFO's own cycles
 
 
 def buffer(graph: Graph) -> Graph:
-    """Puts a Fifo on every edge that needs more room than the producer has by itself (`Block.spare`)."""
-    spare = {(node.name, k): graph[ref.node].op.spare for node in graph.nodes for k, ref in enumerate(node.inputs)}
-    depths = {edge: depth + MARGIN for edge, depth in room(graph).items() if depth > spare[edge]}
+    """Puts a Fifo on every edge that needs more room than the producer has by itself (`Block.output_room`)."""
+    own = {(node.name, k): graph[ref.node].op.output_room for node in graph.nodes for k, ref in enumerate(node.inputs)}
+    depths = {edge: depth + MARGIN for edge, depth in room(graph).items() if depth > own[edge]}
     nodes: list[Node] = []
     for node in graph.nodes:
         inputs = list(node.inputs)
@@ -57,7 +57,7 @@ def room(graph: Graph) -> dict[tuple[str, int], int]:
         for port, ref in enumerate(node.inputs):
             edge = node.name, port
             # Behind mere wires nothing can wait, not even a beat that is taken a cycle later.
-            at_once = graph[ref.node].op.spare == 0 and steady.at_once(ref.node, edge)
+            at_once = graph[ref.node].op.output_room == 0 and steady.at_once(ref.node, edge)
             rooms[edge] = 0 if at_once else steady.occupancy(ref.node, edge)
         if len(node.inputs) > 1:
             for port, ref in enumerate(node.inputs):

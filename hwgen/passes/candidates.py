@@ -25,13 +25,10 @@ KINDS = tuple(f.name for f in fields(Resources))
 
 @dataclass(frozen=True, eq=False)
 class Folding:
-    """The blocks of a unit under one folding, by node name."""
+    """The blocks of a unit under one folding, by node name, and the cycles a frame that they take together."""
 
     blocks: dict[str, Block]
-
-    @property
-    def interval(self) -> int:
-        return max(block.interval for block in self.blocks.values())
+    interval: int
 
     @property
     def cost(self) -> Resources:
@@ -60,27 +57,27 @@ def boxes(taps: Taps) -> Iterator[Taps]:
         yield replace(taps, rows=rows, columns=columns, lanes=lanes)
 
 
-def _rebox(window: Window | None, taps: Taps):
-    """(the window with these taps or None, the type that its consumer sees)."""
-    if window is None:
-        return None, None
-    boxed = replace(window, taps=taps)
-    return boxed, boxed.result
-
-
 def tap_unit(node: Node, window: Node | None) -> Unit:
     """The unit of a neuron, depthwise neuron or reduction with the window before it, if there is one."""
     foldings = []
     for taps in boxes(node.op.taps):
-        boxed, type_ = _rebox(window.op if window else None, taps)
-        block = replace(node.op, taps=taps) if type_ is None else replace(node.op, taps=taps, input=type_)
-        for folded in _variants(block):
-            blocks = {node.name: folded}
-            if window is not None:
-                blocks[window.name] = boxed
-            foldings.append(Folding(blocks))
+        if window is None:
+            for block in _variants(replace(node.op, taps=taps)):
+                foldings.append(Folding({node.name: block}, block.interval))
+            continue
+        rings = _rings(replace(window.op, taps=taps))
+        for block in _variants(replace(node.op, taps=taps, input=rings[0].result)):
+            pace = block.fold if isinstance(block, Neuron) else 1
+            for ring in rings:
+                interval = max(block.interval, ring.interval_at(pace))
+                foldings.append(Folding({window.name: ring, node.name: block}, interval))
     names = (window.name, node.name) if window else (node.name,)
     return Unit.of(node.layer, names, foldings)
+
+
+def _rings(window: Window) -> list[Window]:
+    """The window with the smallest ring, and with one that bridges the frame boundary where that is more."""
+    return [window] if not window.full_spare else [window, replace(window, spare=window.full_spare)]
 
 
 def _variants(block: Block) -> Iterator[Block]:
@@ -104,6 +101,7 @@ def units(graph: Graph) -> list[Unit]:
         elif isinstance(node.op, Window) and not any(
             isinstance(consumer.op, (Neuron, DepthwiseNeuron, Reduce)) for consumer, _ in graph.consumers((node.name, 0))
         ):
-            foldings = [Folding({node.name: replace(node.op, taps=taps)}) for taps in boxes(node.op.taps)]
+            blocks = [replace(node.op, taps=taps) for taps in boxes(node.op.taps)]
+            foldings = [Folding({node.name: block}, block.interval) for block in blocks]
             found.append(Unit.of(node.layer, (node.name,), foldings))
     return found

@@ -69,6 +69,12 @@ def _pace(graph: Graph, node: Node) -> dict[str, int]:
     return {}
 
 
+def interval_in_place(graph: Graph, node: Node) -> int:
+    """A block's initiation interval with the consumer that it has."""
+    pace = _pace(graph, node)
+    return node.op.interval_at(**pace) if pace else node.op.interval
+
+
 def _arrivals(beats: int, interval: int | None, frames: int) -> np.ndarray:
     if interval is None:
         return np.arange(frames * beats, dtype=np.int64)
@@ -91,13 +97,14 @@ def timing(graph: Graph) -> Timing:
     The interval is the pace of the slowest block, or of the whole where rows and bursts make that slower. Latency is that of a
     frame that meets an empty network.
     """
-    slowest = max(graph.nodes, key=lambda node: node.op.interval)
+    paces = {node.name: interval_in_place(graph, node) for node in graph.nodes}
+    slowest = max(paces, key=paces.get)
     alone = schedule(graph, None, frames=1)
-    steady = schedule(graph, slowest.op.interval)
+    steady = schedule(graph, paces[slowest])
     last = [ref.node for ref in graph.outputs]
-    interval = max(slowest.op.interval, *(steady.interval(name) for name in last))
+    interval = max(paces[slowest], *(steady.interval(name) for name in last))
     latency = max(int(alone.emitted[name][-1]) for name in last) + 1
-    return Timing(interval, latency, slowest.name)
+    return Timing(interval, latency, slowest)
 
 
 def dependence(graph: Graph, frames: int = 2) -> dict[str, np.ndarray]:
