@@ -12,10 +12,11 @@ import h5py
 import numpy as np
 
 from hwgen.errors import ModelError
+from hwgen.read import heaps
 from hwgen.read.config import damaged
 
 MAX_ELEMENTS = 2**31
-MAX_ATTRIBUTE = 2**20  # elements; texts count as one
+MAX_ATTRIBUTE = 2**26  # bytes, besides those in heaps
 MAX_DEFLATION = 1100  # deflate packs at most 1032 bytes into one
 
 _H5PY_ERRORS = (
@@ -34,6 +35,7 @@ _H5PY_ERRORS = (
 def opened(source, what: str) -> Iterator[h5py.File]:
     """The file at a path or in a BytesIO, read-only. HDF5's errors in the block become ModelErrors about `what`."""
     try:
+        heaps.check(source, what)
         with h5py.File(source, "r") as file:
             yield file
     except _H5PY_ERRORS as problem:
@@ -63,47 +65,44 @@ def subgroup(group: h5py.Group, path: str) -> h5py.Group | None:
 
 def text(item, name: str) -> str | None:
     """A text attribute, or None where it is missing."""
-    value = _attribute(item, name)
-    if isinstance(value, bytes):  # np.bytes_ included
-        return value.decode("utf-8")
-    if value is None or isinstance(value, str):
-        return None if value is None else str(value)
-    raise damaged(f"attribute {name!r} of {item.name}", "isn't text")
+    values = _attribute(item, name)
+    if values is None:
+        return None
+    if len(values) != 1:
+        raise damaged(f"attribute {name!r} of {item.name}", f"holds {len(values)} texts")
+    return values[0]
 
 
 def texts(item, name: str) -> list[str] | None:
     """A list of texts, or None where it is missing. Keras splits long ones over name0, name1, ..."""
-    if name in item.attrs:
-        return _texts(item, name)
-    result, k = [], 0
-    while f"{name}{k}" in item.attrs:
-        result += _texts(item, f"{name}{k}")
-        k += 1
-    return result if k else None
+    result, k = _attribute(item, name), 0
+    while (part := _attribute(item, f"{name}{k}")) is not None:
+        result, k = (result or []) + part, k + 1
+    return result
 
 
-def _texts(item, name: str) -> list[str]:
-    value = np.asarray(_attribute(item, name))
-    if value.size == 0:
-        return []
-    values = [v.decode("utf-8") if isinstance(v, bytes) else v for v in value.ravel().tolist()]
-    if not all(isinstance(v, str) for v in values):
-        raise damaged(f"attribute {name!r} of {item.name}", "isn't a list of texts")
-    return values
-
-
-def _attribute(item, name: str):
+def _attribute(item, name: str) -> list[str] | None:
     if name not in item.attrs:
         return None
-    if np.prod(item.attrs.get_id(name).shape or (), dtype=float) > MAX_ATTRIBUTE:
-        raise damaged(f"attribute {name!r} of {item.name}", "has an absurd size")
-    return item.attrs[name]
+    what = f"attribute {name!r} of {item.name}"
+    handle = item.attrs.get_id(name)
+    elements = np.prod(handle.shape or (), dtype=float)
+    if elements == 0:  # Keras writes an empty list as numbers
+        return []
+    # Types are checked before reading: h5py may crash on others in a damaged file.
+    kind = handle.get_type()
+    if not isinstance(kind, h5py.h5t.TypeStringID):
+        raise damaged(what, "isn't text")
+    if elements * kind.get_size() > MAX_ATTRIBUTE:
+        raise damaged(what, "has an absurd size")
+    values = np.asarray(item.attrs[name]).ravel().tolist()
+    return [value.decode("utf-8") if isinstance(value, bytes) else value for value in values]
 
 
 def array(dataset, what: str) -> np.ndarray:
     """The values of a dataset of numbers. ModelError, before memory is taken, where the file can't hold them."""
     if not isinstance(dataset, h5py.Dataset):
-        raise damaged(what, "isn't a dataset")
+        raise damaged(what, "is missing" if dataset is None else "isn't a dataset")
     if dataset.dtype.kind not in "fiub" or dataset.shape is None:
         raise ModelError(f"{what} is stored as {dataset.dtype}, not as numbers", change="save the model in float32")
     if dataset.is_virtual or dataset.external:
