@@ -77,10 +77,10 @@ def run(options: argparse.Namespace, model: Path) -> int:
     found = design.report()
     console.print(report.table(found))
     for line in report.summary(found):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
     if difference is not None:
         raise difference
     if options.layer:
-        console.print(f"layer {options.layer} alone: {result.frames} frames, {result.compared:,} values equal", highlight=False)
-    console.print(f"written to {written}", highlight=False)
+        console.print(f"layer {options.layer} alone: {result.frames} frames, {result.compared:,} values equal", highlight=False, soft_wrap=True)
+    console.print(f"written to {written}", highlight=False, soft_wrap=True)
     return 0

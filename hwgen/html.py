@@ -86,7 +86,7 @@ def _layers(report: dict) -> str:
             f'<td>{escape(layer["folding"])}<td class="n">{cycles:,}<td>{_bar(cycles / interval)}{numbers}'
         )
     head = (
-        "<tr><th>layer<th>output<th>type<th>folding<th class=n>cycles a frame<th>busy"
+        "<tr><th>layer<th>output<th>type<th>values a cycle<th class=n>cycles a frame<th>busy"
         f'<th class="n">LUT<th class="n">FF<th class="n">BRAM<th class="n">DSP</tr><caption><small>resources {kind}; '
         "point at a row for its blocks</small></caption>"
     )

@@ -12,7 +12,6 @@ from hwgen.graph import Graph, Node
 from hwgen.layers.block import Resources
 from hwgen.layers.depthwise import DepthwiseNeuron
 from hwgen.layers.neuron import Neuron
-from hwgen.layers.window import Window
 
 KINDS = ("lut", "lutram", "ff", "bram36", "dsp")
 
@@ -26,15 +25,13 @@ def by_layer(graph: Graph) -> dict[str, list[Node]]:
 
 
 def folding(node: Node) -> str:
-    """How a block is folded, in a few words."""
+    """How a block is folded: inputs × neurons a cycle, or values a cycle."""
     op = node.op
     if isinstance(op, Neuron):
-        return f"{op.taps.parallel} in × {op.neurons} neurons"
+        return f"{op.taps.parallel} × {op.neurons}"
     if isinstance(op, DepthwiseNeuron):
-        return f"{op.taps.parallel} taps"
-    if isinstance(op, Window):
-        return f"{op.taps.rows}×{op.taps.columns}×{op.taps.lanes} window"
-    return f"{op.lanes_out} lanes"
+        return f"{op.taps.parallel} × {op.lanes_out // op.taps.lanes}"
+    return f"{op.lanes_out}"
 
 
 def resources(cost: Resources) -> dict[str, float]:
@@ -87,8 +84,7 @@ def _layer(name: str, nodes: list[Node]) -> dict:
         "shape": list(last.type.shape),
         "input_type": _type((*nodes[0].op.inputs, nodes[0].type)[0]),
         "output_type": _type(last.type),
-        "folding": ", ".join(folding(n) for n in nodes if isinstance(n.op, (Neuron, DepthwiseNeuron, Window)))
-        or folding(last),
+        "folding": next((folding(n) for n in nodes if isinstance(n.op, (Neuron, DepthwiseNeuron))), folding(last)),
         "interval_cycles": {"estimated": slowest.op.interval},
         "resources": {"estimated": resources(total(nodes))},
         "blocks": [{"name": n.name, "block": n.op.describe(), "folding": folding(n)} for n in nodes],
@@ -127,14 +123,16 @@ def _add_simulation(report: dict, design) -> None:
 
 def table(report: dict):
     """A rich table: one row a layer, the sums, and the board's share."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     measured = "synthesized" in report["resources"]
-    result = Table(title=f"{report['model']} on {report['board']} ({report['part']})", title_justify="left")
-    for heading in ("layer", "output", "type", "folding"):
+    title = f"{report['model']} on {report['board']} ({report['part']})"
+    result = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("layer", "output", "type"):
         result.add_column(heading, overflow="fold")
-    for heading in ("cycles", "LUT", "FF", "BRAM", "DSP"):
-        result.add_column(heading, justify="right")
+    for heading in ("a cycle", "cycles", "LUT", "FF", "BRAM", "DSP"):
+        result.add_column(heading, justify="right", no_wrap=True)
 
     def numbers(entry: dict) -> list[str]:
         cells = []
@@ -148,11 +146,12 @@ def table(report: dict):
         row = [layer["name"], shape, layer["output_type"], layer["folding"]]
         result.add_row(*row, str(layer["interval_cycles"]["estimated"]), *numbers(layer["resources"]))
     result.add_section()
-    result.add_row("all", "", "", "synthesized (estimated)" if measured else "estimated", "", *numbers(report["resources"]))
+    name = "all, synthesized (estimated)" if measured else "all, estimated"
+    result.add_row(name, "", "", "", "", *numbers(report["resources"]))
     used = report["resources"]["synthesized" if measured else "estimated"]
     board = report["resources"]["board"]
     shares = [f"{100 * used[kind] / board[kind]:.0f} %" for kind in ("lut", "ff", "bram36", "dsp")]
-    result.add_row("share of the board", "", "", "", "", *shares)
+    result.add_row("share of board", "", "", "", "", *shares)
     return result
 
 

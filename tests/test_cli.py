@@ -49,7 +49,7 @@ def test_writes_everything_and_prints_the_table(tmp_path, capsys):
     out = tmp_path / "out"
     assert main([str(MODEL), "--board", "zybo", "-o", str(out), "--dump-ir", str(tmp_path / "ir")]) == 0
     printed = capsys.readouterr().out
-    for word in ("first", "scores", "share of the board", "interval", "frames/s"):
+    for word in ("first", "scores", "share of board", "interval", "frames/s"):
         assert word in printed
     report = json.loads((out / "report.json").read_text())
     for key in (
