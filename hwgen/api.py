@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +83,14 @@ class Design:
         self.synthesized = None
         self.accuracy: dict | None = None
         self._kept: dict[str, Path] = {}
-        self._scratch = tempfile.TemporaryDirectory(prefix="hwgen-")
+        self._scratch: Path | None = None
+
+    def _workdir(self) -> Path:
+        """A new working folder for a tool; gone with the design."""
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="hwgen-"))
+            weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        return Path(tempfile.mkdtemp(dir=self._scratch))
 
     # --- the integer model --------------------------------------------------------------------------------------
 
@@ -140,7 +148,7 @@ class Design:
         if layer is not None:
             graph, raw = verification.layer_alone(graph, layer, values)
             values = evaluate(graph, raw)
-        workdir = Path(tempfile.mkdtemp(dir=self._scratch.name))
+        workdir = self._workdir()
         emitted = self.compiled.emitted if layer is None else None
         result = verification.simulate(
             graph, raw, values, workdir, emitted, simulator=simulator, stalls=stalls, seed=seed, waves=waves, progress=progress
@@ -188,7 +196,7 @@ class Design:
         """Runs Yosys on the Verilog. Returns a SynthResult with measured resources, whole and by block."""
         from hwgen import synth
 
-        workdir = Path(tempfile.mkdtemp(dir=self._scratch.name))
+        workdir = self._workdir()
         source = workdir / f"{self.compiled.emitted.top}.v"
         source.write_text(self.verilog, encoding="utf-8")
         self.synthesized = synth.synthesize(
