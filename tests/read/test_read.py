@@ -101,7 +101,7 @@ def test_no_keras_is_imported(written):
     script = (
         "import sys; from hwgen.read import read\n"
         "for path in sys.argv[1:]: read(path)\n"
-        "bad = {'tensorflow', 'keras', 'tf_keras', 'qkeras', 'pickle'} & set(sys.modules) - {'pickle'}\n"
+        "bad = {'tensorflow', 'keras', 'tf_keras', 'qkeras'} & set(sys.modules)\n"
         "sys.exit(repr(bad) if bad else 0)"
     )
     run = subprocess.run([sys.executable, "-c", script, *paths], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -112,18 +112,18 @@ def test_content_tells_the_format(written, tmp_path):
     for form in ("h5", "keras"):
         path = tmp_path / f"model-{form}.bin"
         path.write_bytes((written("0.9") / f"branches.{form}").read_bytes())
-        assert len(read(str(path)).layers) == 13 - 1
+        assert len(read(str(path)).layers) == 12
 
 
 def test_a_large_model_reads_quickly(written, tmp_path):
-    """100 MB of weights. TensorFlow alone takes seconds to import."""
+    """40 MB of weights. TensorFlow alone takes seconds to import."""
     path = tmp_path / "large.h5"
     path.write_bytes((written("0.9") / "branches.h5").read_bytes())
     with h5py.File(path, "a") as file:
         group = file["model_weights/one"]
         (kernel,) = [name for name in group.attrs["weight_names"] if "kernel" in name]
         del group[kernel]
-        group[kernel] = np.ones((5000, 5000), np.float32)
+        group[kernel] = np.ones((3200, 3200), np.float32)
     start = time.monotonic()
     read(path)
     assert time.monotonic() - start < 2
@@ -132,7 +132,11 @@ def test_a_large_model_reads_quickly(written, tmp_path):
 @pytest.mark.parametrize(
     ("file", "class_name", "shapes"),
     [
-        ("mlperf_rn07.h5", "QConv2DBatchnorm", [(1, 1, 3, 32), (4, 4, 32, 4), (4, 4, 4, 32), (4, 4, 32, 32)] + [None]),
+        (
+            "mlperf_rn07.h5",
+            "QConv2DBatchnorm",
+            [(1, 1, 3, 32), (4, 4, 32, 4), (4, 4, 4, 32), (4, 4, 32, 32), (4, 4, 32, 32)],
+        ),
         ("mlperf_ad08.h5", "QDenseBatchnorm", [(64, 72), (72, 72), (72, 8), (8, 72), (72, 72)]),
     ],
 )
@@ -148,7 +152,7 @@ def test_models_by_other_people(file, class_name, shapes):
     with h5py.File(path) as stored:
         for layer, shape in zip(folded, shapes):
             assert layer.weights.keys() == variables
-            assert shape is None or layer.weights["kernel"].shape == shape
+            assert layer.weights["kernel"].shape == shape
             group = stored["model_weights"][layer.name]
             for name in group.attrs["weight_names"]:
                 name = name if isinstance(name, str) else name.decode()
