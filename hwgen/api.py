@@ -149,6 +149,8 @@ class Design:
             graph, raw = verification.layer_alone(graph, layer, values)
             values = evaluate(graph, raw)
         workdir = self._workdir()
+        show = progress or (lambda stage, fraction=None: None)
+        show("writing Verilog")
         emitted = self.compiled.emitted if layer is None else None
         result = verification.simulate(
             graph, raw, values, workdir, emitted, simulator=simulator, stalls=stalls, seed=seed, waves=waves, progress=progress

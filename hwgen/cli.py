@@ -72,7 +72,7 @@ def run(options: argparse.Namespace, model: Path) -> int:
                 difference = error
         if options.synthesize:
             design.synthesize(progress=show)
-        show("writing the output folder")
+        show("writing Verilog")
         written = design.write(target)
     found = design.report()
     console.print(report.table(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 from hwgen.boards import Board
@@ -32,7 +33,11 @@ class Compiled:
     hardware: Graph
     timing: Timing
     cost: Resources
-    emitted: Emitted
+
+    @cached_property
+    def emitted(self) -> Emitted:
+        """The Verilog; made when it is first asked for, as that takes longer than all before it."""
+        return emit(self.hardware)
 
 
 def run(
@@ -44,7 +49,7 @@ def run(
     dump_ir: Path | None = None,
     progress: Progress = lambda stage: None,
 ) -> Compiled:
-    """read → quantize → lower → fold → fork → buffer → emit.
+    """read → quantize → lower → fold → fork → buffer (→ emit, on demand).
 
     model: path or Keras model. interval: cycles a frame to reach, or None for the fewest that fit the board.
     dump_ir: folder that gets the graph after each pass as text. Raises HwgenError.
@@ -71,8 +76,7 @@ def run(
     forked = stage("fork", fork(folded))
     progress("sizing FIFOs")
     hardware = stage("buffer", buffer(forked))
-    progress("writing Verilog")
-    return Compiled(integer, hardware, timing(hardware), cost(hardware), emit(hardware))
+    return Compiled(integer, hardware, timing(hardware), cost(hardware))
 
 
 def cost(graph: Graph) -> Resources:
