@@ -96,7 +96,7 @@ class Reduce(Block):
             count = pairs + odd
             total += Resources(ff=width * count)
         if self.turns > 1:
-            total += combine_cost(self.kind, self.result.width) + Resources(lut=self.result.width, ff=self.result.width)
+            total += combine_cost(self.kind, self.result.width) + Resources(ff=self.result.width)
         bits, depth = self.taps.lanes * self.result.width, credits_needed(self.stages)
         control = up_down_cost(depth.bit_length()) + counter_cost(self.turns) + Resources(lut=4, ff=self.stages)
         return total * self.taps.lanes + control + queue.cost(bits, depth, queue.cheaper(bits, depth))

@@ -25,20 +25,14 @@ def mux_luts(ways: int) -> int:
 
 
 def lutram(depth: int, width: int) -> Resources:
-    """A LUTRAM with one write port and one read port; more than 64 words deep it needs a multiplexer behind it."""
-    if depth <= 32:
-        luts, pieces = _slices(width, 6), 1
-    else:
-        pieces = math.ceil(depth / 64)
-        luts = pieces * _slices(width, 3)
-    decode = pieces if pieces > 1 else 0
-    return Resources(lut=luts + width * mux_luts(pieces) + decode, lutram=luts)
-
-
-def _slices(width: int, each: int) -> int:
-    """LUTs for `width` bits in slices of `each` bits; a single bit left over takes two LUTs."""
-    whole, rest = divmod(width, each)
-    return 4 * whole + (0 if not rest else 2 if rest == 1 else 4)
+    """A LUTRAM with one write port and one read port: RAM32M or RAM64M, and a multiplexer behind several of them."""
+    options = []
+    for deep, wide in ((64, 3), (32, 6)):
+        pieces = math.ceil(depth / deep)
+        luts = 4 * pieces * math.ceil(width / wide)
+        decode = pieces + 2 if pieces > 1 else 0
+        options.append(Resources(lut=luts + width * mux_luts(pieces) + decode, lutram=luts))
+    return min(options, key=lambda cost: cost.lut)
 
 
 def block_ram(depth: int, width: int) -> Resources:

@@ -15,8 +15,10 @@ from functools import cached_property
 
 import numpy as np
 
+from hwgen.layers import queue
 from hwgen.layers.block import Resources
 from hwgen.layers.credit import credits_needed
+from hwgen.layers.elastic import counter_cost, up_down_cost
 from hwgen.layers.window_memory import LUTS_PER_RAMB18, mux_luts, ram_cost, ram_kind, ram_latency
 
 # Cycles from the transfer of the last pixel that a position needs to its first read: pixel count, token.
@@ -215,35 +217,62 @@ class RingPlan:
 
     def cost(self, out_word: int) -> Resources:
         """The ring with its control; out_word: bits of an output beat."""
-        bits = max(1, (self.depth - 1).bit_length())
-        column_bits = max(1, (self.row_words - 1).bit_length())
-        taps = self.rows * self.columns
-        box = taps * self.word
-        selected = self.bank_rows * self.columns if self.bank_rows > 1 else 0
-        memory = ram_cost(self.kind, self.depth, self.word) * self.banks
-        second = self.word * self.banks if self.kind == "block" else 0
-        addresses = Resources(
-            lut=(bits * self.bank_rows + bits * self.banks if self.ring_groups > 1 else 0) + column_bits * self.columns,
-            ff=bits * (self.bank_rows + self.banks) + column_bits * self.columns,
-            carry4=math.ceil(bits / 4) * (self.banks if self.ring_groups > 1 else 1),
-        )
+        return self._memory_cost(out_word) + self._address_cost() + self._control_cost() + self._out_cost(out_word)
+
+    def _memory_cost(self, out_word: int) -> Resources:
+        """Banks, the registers in front of them, and the selection of rows and columns behind."""
+        banks = ram_cost(self.kind, self.depth, self.word) * self.banks
+        rows = self.rows * self.columns * self.word
         choose = Resources(
-            lut=box * mux_luts(self.bank_rows) + box * mux_luts(self.columns),
-            ff=(box if selected else 0) + (out_word if self.finishes else 0) + second * 0,
+            lut=rows * (mux_luts(self.bank_rows) + mux_luts(self.columns)),
+            ff=(rows if self.bank_rows > 1 else 0) + (out_word if self.finishes else 0),
         )
-        fifo = Resources(lut=_fifo_luts(out_word) + 12, lutram=_fifo_luts(out_word), ff=out_word + 18)
-        counted = sum(map(_bits, (self.count, self.out_rows, self.beats, self.width, self.width, self.out_rows)))
-        padding = (4 * self.rows + 10 if self.rows_padded else 0) + (
-            4 * self.columns + 10 if self.columns_padded else 0
+        ports = Resources(lut=self.banks, ff=self.word + self.banks + _bits(self.depth))
+        return banks + choose + ports
+
+    def _address_cost(self) -> Resources:
+        """Write address and read addresses; banks of a column that always have the same address share its register."""
+        bits, word = _bits(self.depth), _bits(self.row_pitch if self.aligned else self.depth)
+        added = 0 if self.aligned else self.banks
+        distinct = self.columns if self.ring_groups == 1 else self.banks
+        bases = self.bank_rows * (bits - word if self.aligned else bits) if self.ring_groups > 1 else 0
+        adders = 2 + (self.columns - 1) + added + (not self.aligned)
+        return Resources(
+            lut=bases + word * (3 + self.columns - 1) + bits * added,
+            ff=word * (2 + self.columns) + bases + bits * distinct,
+            carry4=math.ceil(word / 4) * adders,
         )
-        control = Resources(lut=50 + 1.6 * (counted + 2 * column_bits) + padding, ff=30 + counted + 2 * column_bits)
-        writing = Resources(lut=bits + self.banks, ff=self.word + bits + self.banks)
-        return memory + addresses + choose + fifo + control + writing
+
+    def _control_cost(self) -> Resources:
+        """Writer, scanner, reader."""
+        counts = (self.groups, self.width, self.slots, self.columns)  # writer
+        counts += (
+            self.column_groups,
+            self.row_groups,
+            self.groups,
+            self.count,
+            self.out_rows,
+            self.out_rows,
+        )  # reader, scanner
+        total = sum((counter_cost(n) for n in counts), Resources())
+        slot, column, lead = (
+            _bits(self.slots),
+            _bits(self.width) + 1,
+            _bits(self.slots + self.stride + self.kernel[0]) + 1,
+        )
+        total += Resources(lut=12 + 3 * slot + 3 * column + 4 * lead, ff=8 + 2 * slot + column + 2 * lead)
+        total += Resources(carry4=2 * math.ceil(column / 4) + 3 * math.ceil(lead / 4))
+        flags = self.latency + (2 if self.bank_rows > 1 else 0) + (2 if self.columns > 1 else 0)
+        if self.rows_padded:
+            total += Resources(lut=2 * _bits(self.height) + 2 * self.rows, ff=_bits(self.height) + 2, carry4=2)
+        if self.columns_padded:
+            total += Resources(lut=3 * _bits(self.width) + 2 * self.columns, ff=_bits(self.width) + 2, carry4=2)
+        return total + Resources(lut=flags / 2, lutram=flags / 2, ff=self.latency + flags / 2)
+
+    def _out_cost(self, out_word: int) -> Resources:
+        style = queue.cheaper(out_word, self.fifo_depth)
+        return up_down_cost(self.fifo_depth.bit_length()) + queue.cost(out_word, self.fifo_depth, style)
 
 
 def _bits(n: int) -> int:
     return (n - 1).bit_length()
-
-
-def _fifo_luts(width: int) -> int:
-    return 4 * math.ceil(width / 6)

@@ -99,7 +99,8 @@ class Ring(wiring.Component):
         most = plan.slots + max(plan.needed_steps) + int(plan.needed_rows[0])
         lead = Signal(signed(most.bit_length() + 1), init=-int(plan.needed_rows[0]))
         step = lookup(m, out_row, plan.needed_steps, range(max(plan.needed_steps) + 1))
-        m.d.sync += lead.eq(lead + row - Mux(advance & at_end, step, 0))
+        # `advance` comes late: it only chooses between two sums.
+        m.d.sync += lead.eq(Mux(advance & at_end, lead + row - step, lead + row))
         here = (lead == 0) & (written > column) & ((written != 0) if first < 0 else 1)
         m.d.comb += [advance.eq((here | (lead > 0)) & (tokens != TOKENS)), token.eq(tokens != 0)]
         m.d.sync += tokens.eq(up_down(tokens, advance, take))

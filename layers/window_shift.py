@@ -136,7 +136,8 @@ class ColumnShift(wiring.Component):
             m.d.comb += clear.eq(emit & self._outside(window, j))
             for i in range(self.rows):
                 for k in range(self.lanes):
-                    value = self.o.p[(i * raster.kernel + j) * self.lanes + k]
+                    value = Signal(self.padded, reset_less=True)
+                    m.d.comb += self.o.p[(i * raster.kernel + j) * self.lanes + k].eq(value)
                     with m.If(clear):
                         m.d.sync += value.eq(self.pad_value)
                     with m.Elif(emit):
