@@ -14,6 +14,7 @@ from hwgen.layers.depthwise import DepthwiseNeuron
 from hwgen.layers.neuron import Neuron
 
 KINDS = ("lut", "lutram", "ff", "bram36", "dsp")
+SHOWN = ("lut", "ff", "bram36", "dsp")  # in the terminal's table
 
 
 def by_layer(graph: Graph) -> dict[str, list[Node]]:
@@ -126,7 +127,7 @@ def table(report: dict):
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    measured = "synthesized" in report["resources"]
+    kind = "synthesized" if "synthesized" in report["resources"] else "estimated"
     title = f"{report['model']} on {report['board']} ({report['part']})"
     result = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("layer", "output", "type"):
@@ -134,23 +135,19 @@ def table(report: dict):
     for heading in ("a cycle", "cycles", "LUT", "FF", "BRAM", "DSP"):
         result.add_column(heading, justify="right", no_wrap=True)
 
-    def numbers(entry: dict) -> list[str]:
-        cells = []
-        for kind in ("lut", "ff", "bram36", "dsp"):
-            text = f"{entry['estimated'][kind]:g}"
-            cells.append(f"{entry['synthesized'][kind]:g} ({text})" if measured else text)
-        return cells
+    def numbers(entry: dict, kind: str) -> list[str]:
+        return [f"{entry[kind][resource]:g}" for resource in SHOWN]
 
     for layer in report["layers"]:
         shape = "×".join(map(str, layer["shape"]))
         row = [layer["name"], shape, layer["output_type"], layer["folding"]]
-        result.add_row(*row, str(layer["interval_cycles"]["estimated"]), *numbers(layer["resources"]))
+        result.add_row(*row, str(layer["interval_cycles"]["estimated"]), *numbers(layer["resources"], kind))
     result.add_section()
-    name = "all, synthesized (estimated)" if measured else "all, estimated"
-    result.add_row(name, "", "", "", "", *numbers(report["resources"]))
-    used = report["resources"]["synthesized" if measured else "estimated"]
-    board = report["resources"]["board"]
-    shares = [f"{100 * used[kind] / board[kind]:.0f} %" for kind in ("lut", "ff", "bram36", "dsp")]
+    result.add_row(f"all, {kind}", "", "", "", "", *numbers(report["resources"], kind))
+    if kind != "estimated":
+        result.add_row("estimated", "", "", "", "", *numbers(report["resources"], "estimated"))
+    used, board = report["resources"][kind], report["resources"]["board"]
+    shares = [f"{100 * used[resource] / board[resource]:.0f} %" for resource in SHOWN]
     result.add_row("share of board", "", "", "", "", *shares)
     return result
 

@@ -1,0 +1,60 @@
+"""The report: its keys, its table and its page, without and with measured numbers."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+import hwgen
+from hwgen import html, report
+from hwgen.layers.block import Resources
+
+MODEL = Path(__file__).resolve().parent.parent / "examples/digits/digits.h5"
+
+
+@pytest.fixture(scope="module")
+def design():
+    return hwgen.compile(MODEL)
+
+
+def test_layers_sum_to_the_whole(design):
+    found = report.build(design)
+    for kind in ("lut", "ff"):
+        total = sum(layer["resources"]["estimated"][kind] for layer in found["layers"])
+        assert abs(total - found["resources"]["estimated"][kind]) <= len(found["layers"])  # rounding
+
+
+def test_every_layer_of_the_model_with_hardware_is_there(design):
+    names = [layer["name"] for layer in report.build(design)["layers"]]
+    for name in ("first", "first_relu", "a", "b", "c", "d", "inception", "pool", "mix", "scores"):
+        assert name in names
+
+
+def test_the_table_fits_80_columns_and_the_page_escapes(design):
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))
+    with console.file:
+        console.print(report.table(report.build(design)))
+    text = console.export_text()
+    assert "first_relu " in text and "all, estimated" in text, "no name is folded"
+    found = report.build(design) | {"model": "<script>"}
+    assert "<script>" not in html.page(found)
+
+
+def test_measured_values_stand_beside_the_estimates(design):
+    graph, instances = design.compiled.hardware, design.compiled.emitted.instances
+    blocks = {instances[node.name]: Resources(lut=3, ff=2) for node in graph.nodes}
+    design.synthesized = SimpleNamespace(total=Resources(lut=700, ff=500), blocks=blocks)
+    design.simulated = SimpleNamespace(
+        simulator="S", interval_cycles=800, latency_cycles=1500, frames=3, compared=9, mismatched=0, fills={}
+    )
+    found = report.build(design)
+    design.synthesized = design.simulated = None
+    json.dumps(found)
+    assert found["resources"]["synthesized"]["lut"] == 700
+    assert found["interval_cycles"]["simulated"] == 800 != found["interval_cycles"]["estimated"]
+    assert found["exact"] == {"frames": 3, "values": 9, "mismatches": 0}
+    first = next(layer for layer in found["layers"] if layer["name"] == "first")
+    assert first["resources"]["synthesized"]["lut"] == 3 * len(first["blocks"])
+    assert "700" in html.page(found)
