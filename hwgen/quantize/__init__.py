@@ -85,7 +85,7 @@ def quantize(network: Network, input_type: str | None = None) -> Graph:
         nodes=tuple(nodes),
         inputs=inputs,
         outputs=tuple(value.ref for value in outputs),
-        frame_shape={name: values[name].shape for name in inputs},
+        frame_shape={name: value.shape for name, value in values.items()},
         softmax=tuple(value.softmax for value in outputs if value.softmax),
     )
     return verify(graph)
