@@ -21,8 +21,8 @@ from hwgen.layers.credit import credits_needed
 from hwgen.layers.elastic import counter_cost, up_down_cost
 from hwgen.layers.window_memory import LUTS_PER_RAMB18, mux_luts, ram_cost, ram_kind, ram_latency
 
-# Cycles from the transfer of the last pixel that a position needs to its first read: pixel count, token.
-TO_ISSUE = 2
+# Cycles from the transfer of the last pixel that a position needs to its first read: pixel count, its copy, token.
+TO_ISSUE = 3
 # Cycles from the issue of a row's last read to the first write that may fall on a row which this releases.
 TO_RELEASE = 2
 # Cycles through the output FIFO, from push to valid.

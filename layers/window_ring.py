@@ -45,6 +45,8 @@ class Ring(wiring.Component):
         released = Signal(range(max(self.plan.released) + 1))
         written, row = self._write(m, released)
         token, take = Signal(), Signal()
+        # A register apart: from the input's valid through these counts to the scanner's would be a long path.
+        written, row = (delayed(m, value, 1, reset_less=False) for value in (written, row))
         self._scan(m, written, row, token, take)
         self._read(m, token, take, released)
         return m
@@ -99,7 +101,7 @@ class Ring(wiring.Component):
         most = plan.slots + max(plan.needed_steps) + int(plan.needed_rows[0])
         lead = Signal(signed(most.bit_length() + 1), init=-int(plan.needed_rows[0]))
         step = lookup(m, out_row, plan.needed_steps, range(max(plan.needed_steps) + 1))
-        # `advance` comes late: it only chooses between two sums.
+        # `advance` comes last: it only chooses between two sums.
         m.d.sync += lead.eq(Mux(advance & at_end, lead + row - step, lead + row))
         here = (lead == 0) & (written > column) & ((written != 0) if first < 0 else 1)
         m.d.comb += [advance.eq((here | (lead > 0)) & (tokens != TOKENS)), token.eq(tokens != 0)]
