@@ -1,6 +1,7 @@
 """buffer: FIFOs where a stream has to wait, and why none of them can deadlock.
 
-Two bounds, in closed form from shapes, rates and latencies; a FIFO takes the greater.
+Two bounds, in closed form from shapes, rates and latencies; a FIFO takes the greater. Since a FIFO's own cycles make the other
+branches of a join wait longer, they are in the schedule that the next round of sizing looks at, until nothing grows any more.
 
 Pace. In the schedule (`hwgen.passes.schedule`) with inputs at the network's interval, the most beats that ever wait on an edge.
 With at least this room on every edge no block ever waits for space, so the hardware keeps the schedule: bursts and the skew
@@ -24,45 +25,72 @@ from hwgen.layers.fifo import Fifo
 from hwgen.layers.view import View
 from hwgen.passes.schedule import dependence, needed, schedule, timing
 
-MARGIN = 2  # a FIFO's own cycles
+SHALLOWEST = 2  # beats
+Edge = tuple[str, int]  # consumer and the number of its input
 
 
 def buffer(graph: Graph) -> Graph:
     """Puts a Fifo on every edge that needs more room than the producer has by itself (`Block.output_room`)."""
-    own = {(node.name, k): graph[ref.node].op.output_room for node in graph.nodes for k, ref in enumerate(node.inputs)}
-    depths = {edge: depth + MARGIN for edge, depth in room(graph).items() if depth > own[edge]}
+    interval = timing(graph).interval
+    lags = _lags(graph)
+    depths: dict[Edge, int] = {}
+    while True:
+        buffered = _with_fifos(graph, depths)
+        wanted = room(buffered, interval)
+        grown = depths.copy()
+        for node in graph.nodes:
+            for port, ref in enumerate(node.inputs):
+                edge = node.name, port
+                beats = max(wanted.get(edge, 0), lags.get(edge, 0))
+                if edge in depths or beats > graph[ref.node].op.output_room:
+                    grown[edge] = max(beats, depths.get(edge, SHALLOWEST))
+        if grown == depths:
+            return verify(buffered, single_consumer=True)
+        depths = grown
+
+
+def _with_fifos(graph: Graph, depths: dict[Edge, int]) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         inputs = list(node.inputs)
         for port, ref in enumerate(node.inputs):
-            depth = depths.get((node.name, port))
-            if depth is not None:
+            if (node.name, port) in depths:
                 name = f"{node.name}.fifo{port if len(inputs) > 1 else ''}"
                 producer = graph[ref.node]
-                block = Fifo(producer.type, producer.op.lanes_out, depth)
+                block = Fifo(producer.type, producer.op.lanes_out, depths[node.name, port])
                 nodes.append(Node(name, block, (ref,), producer.type, node.layer))
                 inputs[port] = Ref(name)
         nodes.append(replace(node, inputs=tuple(inputs)))
-    return verify(graph.with_nodes(nodes), single_consumer=True)
+    return graph.with_nodes(nodes)
 
 
-def room(graph: Graph) -> dict[tuple[str, int], int]:
-    """(node, input) -> beats that must be able to wait there."""
-    steady = schedule(graph, timing(graph).interval)
-    depends = dependence(graph)
-    rooms: dict[tuple[str, int], int] = {}
+def room(graph: Graph, interval: int) -> dict[Edge, int]:
+    """Consumer and input -> beats that must be able to wait before it, those in a FIFO that is already there included."""
+    steady = schedule(graph, interval)
+    rooms: dict[Edge, int] = {}
     for node in graph.nodes:
-        if isinstance(node.op, View):
+        if isinstance(node.op, (View, Fifo)):
             continue
         for port, ref in enumerate(node.inputs):
             edge = node.name, port
+            producer = graph[ref.node]
+            if isinstance(producer.op, Fifo):
+                producer = graph[producer.inputs[0].node]
             # Behind mere wires nothing can wait, not even a beat that is taken a cycle later.
-            at_once = graph[ref.node].op.output_room == 0 and steady.at_once(ref.node, edge)
-            rooms[edge] = 0 if at_once else steady.occupancy(ref.node, edge)
-        if len(node.inputs) > 1:
-            for port, ref in enumerate(node.inputs):
-                rooms[node.name, port] = max(rooms[node.name, port], _lag(node, port, depends[ref.node], depends[node.name]))
+            at_once = producer.op.output_room == 0 and steady.at_once(producer.name, edge)
+            rooms[edge] = 0 if at_once else steady.occupancy(producer.name, edge)
     return rooms
+
+
+def _lags(graph: Graph) -> dict[Edge, int]:
+    """The dependence bound of every input of a join."""
+    depends = dependence(graph)
+    return {
+        (node.name, port): _lag(node, port, depends[ref.node], depends[node.name])
+        for node in graph.nodes
+        if len(node.inputs) > 1
+        for port, ref in enumerate(node.inputs)
+    }
 
 
 def _lag(node: Node, port: int, branch: np.ndarray, joined: np.ndarray, frames: int = 2) -> int:
