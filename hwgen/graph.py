@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hwgen.numeric import MAX_WIDTH
 from hwgen.tensor import TensorType
 
 
@@ -22,7 +23,7 @@ class Op(ABC):
 
     @abstractmethod
     def evaluate(self, *inputs: np.ndarray) -> np.ndarray:
-        """Raw int64 (frames, H, W, C) in, the same out."""
+        """Raw integers (frames, H, W, C) in, the same out: int64, Python integers where a type needs more."""
 
     def describe(self) -> str:
         """One line for `--dump-ir` and reports."""
@@ -56,7 +57,7 @@ class Graph:
 
     inputs:      names of the input nodes, in the model's order.
     outputs:     values that the network gives, in the model's order.
-    frame_shape: input node -> the shape of a frame as the model takes it.
+    frame_shape: input or layer -> the shape of a frame as the model takes or gives it.
     softmax:     names of output layers whose softmax was left to the host.
     """
 
@@ -119,6 +120,7 @@ def verify(graph: Graph, *, single_consumer: bool = False) -> Graph:
 def evaluate(graph: Graph, frames: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Runs the graph on raw integers. frames: input node -> int64 (frames, H, W, C). Returns every node's result.
 
+    A result is int64, or an array of Python integers (dtype object) where its type has more than MAX_WIDTH bits.
     Results are checked against the range of their type, so that a wrong range can't pass unnoticed.
     """
     values: dict[str, np.ndarray] = {}
@@ -131,5 +133,5 @@ def evaluate(graph: Graph, frames: Mapping[str, np.ndarray]) -> dict[str, np.nda
         if value.size:
             lo, hi = int(value.min()), int(value.max())
             assert node.type.lo <= lo and hi <= node.type.hi, f"{node.name}: {lo}..{hi} is outside {node.type}"
-        values[node.name] = value
+        values[node.name] = value.astype(np.int64 if node.type.width <= MAX_WIDTH else object, copy=False)
     return values

@@ -8,8 +8,10 @@ import numpy as np
 
 # Sums of integers are exact in float64 while every partial sum stays below 2^53; then BLAS does the work.
 _FLOAT64_EXACT = 2**53
-# Raw values are kept in int64; a type that needs more is refused by the passes.
+# Raw values of so many bits are kept in int64; hardware carries no wider ones.
 MAX_WIDTH = 62
+# Products of exact scales may be wider until a quantizer takes them in; beyond MAX_WIDTH they are Python integers.
+MAX_EXACT_WIDTH = 256
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -20,6 +22,20 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if bound >= 2**63:
         raise OverflowError(f"a product sum may reach {bound}, beyond 63 bits")
     return np.matmul(a.astype(np.int64), b.astype(np.int64))
+
+
+def widened(raw: np.ndarray, gain: int, offset: int = 0, divisor: int = 1) -> np.ndarray:
+    """raw itself where (raw · gain + offset) / divisor can be computed in int64, else as Python integers."""
+    bound = max(abs(int(raw.min(initial=0))), abs(int(raw.max(initial=0))))
+    return raw if bound * abs(gain) + abs(offset) < 2**61 and divisor < 2**61 else raw.astype(object)
+
+
+def compact(values: np.ndarray) -> np.ndarray:
+    """Integers as int64 where all of them fit into MAX_WIDTH bits, else as Python integers."""
+    if values.dtype == np.int64:
+        return values
+    fits = -(2**MAX_WIDTH) < values.min(initial=0) and values.max(initial=0) < 2**MAX_WIDTH
+    return values.astype(np.int64 if fits else object)
 
 
 def pad(x: np.ndarray, padding: tuple[int, int, int, int], value: int = 0) -> np.ndarray:
@@ -62,16 +78,14 @@ def common_exponent(values) -> int:
     return max(exponents, default=0)
 
 
-def scaled_integers(values, exponent: int) -> np.ndarray:
-    """values · 2^exponent as an int64 array; raises ValueError where one isn't an integer, OverflowError beyond 62 bits."""
+def scaled_integers(values, exponent: int, width: int = MAX_WIDTH) -> np.ndarray:
+    """values · 2^exponent as integers. ValueError where one isn't an integer, OverflowError beyond `width` bits."""
     result = []
     for value in values:
         scaled = Fraction(value) * Fraction(2) ** exponent
         if scaled.denominator != 1:
             raise ValueError(f"{value} · 2^{exponent} is not an integer")
-        if abs(scaled.numerator) >= 2**MAX_WIDTH:
-            raise OverflowError(f"{value} · 2^{exponent} needs more than {MAX_WIDTH} bits")
+        if abs(scaled.numerator) >= 2**width:
+            raise OverflowError(f"{value} · 2^{exponent} needs more than {width} bits")
         result.append(scaled.numerator)
-    return np.array(result, dtype=np.int64)
-
-
+    return compact(np.array(result, dtype=object))

@@ -1,7 +1,8 @@
 """The integer operations that a model becomes in the quantize pass: no floats, no Keras, no hardware yet.
 
 Every op infers the exact range of its result from the ranges of its inputs and its own constants. Zero padding is
-raw 0, which is real 0 in every type. All arrays are (frames, H, W, C), int64.
+raw 0, which is real 0 in every type. All arrays are (frames, H, W, C), int64; scales and what only passes values on
+also take and give Python integers (dtype object) where a value needs more than MAX_WIDTH bits.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.graph import Op
-from hwgen.numeric import MAX_WIDTH, matmul, pad, window_count, windows
+from hwgen.numeric import MAX_EXACT_WIDTH, MAX_WIDTH, compact, matmul, pad, widened, window_count, windows
 from hwgen.tensor import TensorType
 
 NO_PADDING = (0, 0, 0, 0)
@@ -27,9 +28,9 @@ class Function(ABC):
 
     @abstractmethod
     def apply(self, raw: np.ndarray, x: TensorType) -> np.ndarray:
-        """Raw int64 values of type x in (any shape), raw values of type result(x) out. No floats.
+        """Raw values of type x in (any shape), raw values of type result(x) out. No floats.
 
-        `raw` may lie outside x.lo..x.hi: a search for thresholds asks there.
+        int64, or Python integers where a value needs more. `raw` may be x.hi + 1: a search for thresholds asks there.
         """
 
     def as_shift(self, x: TensorType) -> tuple[int, int, int] | None:
@@ -49,10 +50,10 @@ def _window_shape(shape, kernel, strides, padding):
     return height, width
 
 
-def checked(type: TensorType) -> TensorType:
-    """The type itself; ValueError where its raw values need more bits than int64 arithmetic is exact for."""
-    if type.width > MAX_WIDTH:
-        raise ValueError(f"needs {type.width}-bit integers; at most {MAX_WIDTH} are supported")
+def checked(type: TensorType, width: int = MAX_WIDTH) -> TensorType:
+    """The type itself; ValueError where its raw values need more than `width` bits."""
+    if type.width > width:
+        raise ValueError(f"needs {type.width}-bit integers; at most {width} are supported")
     return type
 
 
@@ -166,7 +167,8 @@ class DepthwiseConv(Op):
 class Scale(Op):
     """raw·multiplier + offset, per channel: batch normalisation and scales that aren't one power of two.
 
-    multiplier, offset: int64 (C,). frac: how many fractional bits the multiplier adds.
+    multiplier, offset: (C,), int64 or Python integers. frac: how many fractional bits the multiplier adds. The result
+    may need up to MAX_EXACT_WIDTH bits: a quantizer behind it takes it in without hardware for so wide a value.
     """
 
     multiplier: np.ndarray
@@ -177,10 +179,11 @@ class Scale(Op):
         if self.multiplier.shape != (x.channels,) or self.offset.shape != (x.channels,):
             raise ValueError(f"scale for {self.multiplier.shape} channels, input has {x.channels}")
         ends = [int(m) * end + int(b) for m, b in zip(self.multiplier, self.offset) for end in (x.lo, x.hi)]
-        return checked(TensorType(x.shape, min(ends), max(ends), x.frac + self.frac, x.divisor))
+        return checked(TensorType(x.shape, min(ends), max(ends), x.frac + self.frac, x.divisor), MAX_EXACT_WIDTH)
 
     def evaluate(self, x):
-        return x * self.multiplier + self.offset
+        most = (int(np.abs(constants).max()) for constants in (self.multiplier, self.offset))
+        return compact(widened(x, *most) * self.multiplier + self.offset)
 
     def describe(self):
         bits = int(np.abs(self.multiplier).max()).bit_length()
@@ -200,7 +203,7 @@ class Activation(Op):
     def infer(self, x):
         if x != self.input:
             raise ValueError(f"an activation made for {self.input} was given {x}")
-        return checked(self.function.result(x))
+        return checked(self.function.result(x), MAX_EXACT_WIDTH)
 
     def evaluate(self, x):
         return self.function.apply(x, self.input)
@@ -237,7 +240,7 @@ class Pool(Op):
 
     def evaluate(self, x):
         if self.kind == "max":
-            lowest = np.iinfo(np.int64).min
+            lowest = np.iinfo(np.int64).min if x.dtype == np.int64 else int(x.min(initial=0))
             return windows(pad(x, self.padding, lowest), self.kernel, self.strides).max(axis=(3, 4))
         return windows(pad(x, self.padding), self.kernel, self.strides).sum(axis=(3, 4))
 

@@ -1,7 +1,7 @@
 """lower: from integer operations to hardware blocks, each at its smallest folding.
 
-After this pass every node's op is a `Block`. Paddings stand in windows, scales before few-level quantizers have become
-thresholds, and reshapes are views.
+After this pass every node's op is a `Block`. Paddings stand in windows, scales and activations one after the other have
+become their cheapest blocks (`chains.py`), and reshapes are views.
 """
 
 from __future__ import annotations
@@ -26,15 +26,9 @@ from hwgen.layers.scale import Scale
 from hwgen.layers.sink import Sink
 from hwgen.layers.source import Source
 from hwgen.layers.taps import Taps
-from hwgen.layers.threshold import Threshold
 from hwgen.layers.view import View
 from hwgen.layers.window import Window
-from hwgen.passes.thresholds import find_thresholds
-
-# A quantizer that isn't a shift becomes one threshold a level: up to 12 bits, beyond which the table outgrows the chip.
-MAX_LEVELS = 4096
-# What a DSP and a block RAM are worth in LUTs when two ways to compute the same are compared; about their ratio on a chip.
-LUTS_PER_DSP, LUTS_PER_BRAM = 150, 250
+from hwgen.passes.chains import Chain, cheapest
 
 
 def lower(graph: Graph) -> Graph:
@@ -44,7 +38,7 @@ def lower(graph: Graph) -> Graph:
         LOWERINGS[type(node.op)](builder, node)
     outputs = []
     for k, ref in enumerate(graph.outputs):
-        source = builder.values[ref]
+        source = builder.value(ref)
         type_ = builder.type(source)
         name = "output" if len(graph.outputs) == 1 else f"output{k}"
         sink = Sink(type_, lanes=1, top1=type_.pixels == 1 and type_.channels > 1)
@@ -60,7 +54,9 @@ class _Builder:
         self.nodes: list[Node] = []
         self.types: dict[Ref, object] = {}
         self.values: dict[Ref, Ref] = {}
-        self.deferred: dict[Ref, Node] = {}  # a Pad or Scale that its only consumer takes in
+        self.pads: dict[Ref, Node] = {}  # paddings that their only consumer takes in
+        self.built: dict[tuple[Ref, str], Ref] = {}  # (source of a chain, node in it) -> its value
+        self.chains: dict[Ref, Chain] = {}  # scales and activations; a value is in `values` once its blocks are made
 
     def type(self, ref: Ref):
         return self.types[ref]
@@ -70,8 +66,41 @@ class _Builder:
         self.types[Ref(name)] = block.result
         return Ref(name)
 
+    def free(self, name: str) -> str:
+        """The name itself, or with a number where a block has it."""
+        names = (name, *(f"{name}.{k}" for k in range(2, len(self.nodes) + 3)))
+        return next(n for n in names if Ref(n) not in self.types)
+
     def input(self, node: Node, k: int = 0) -> Ref:
-        return self.values[node.inputs[k]]
+        return self.value(node.inputs[k])
+
+    def value(self, ref: Ref) -> Ref:
+        """The block that carries a value; a chain is built now. Raises ModelError where it has no exact hardware."""
+        if ref not in self.values:
+            chain = self.chains[ref]
+            source = chain.source
+            for node, block in cheapest(self.type(source), chain.nodes):
+                key = chain.source, node.name  # two chains may begin alike
+                if key not in self.built:
+                    self.built[key] = self.add(self.free(node.name), block, source, layer=node.layer)
+                source = self.built[key]
+            self.values[ref] = source
+        return self.values[ref]
+
+    def chain(self, node: Node) -> Chain | None:
+        """The chain that the node can go on with; None where its input is built, or is for others too."""
+        ref = node.inputs[0]
+        if ref in self.values or ref not in self.chains:
+            return None
+        chain = self.chains[ref]
+        return chain if self.only_consumer(self.graph[ref.node]) or not self.has_blocks(chain) else None
+
+    def has_blocks(self, chain: Chain) -> bool:
+        try:
+            cheapest(self.type(chain.source), chain.nodes)
+        except ModelError:
+            return False
+        return True
 
     def bind(self, node: Node, ref: Ref) -> None:
         """`ref` carries what `node` computes."""
@@ -83,17 +112,17 @@ class _Builder:
         consumers = self.graph.consumers(ref)
         return consumers[0][0] if len(consumers) == 1 and ref not in self.graph.outputs else None
 
-    def take_deferred(self, node: Node, kind: type) -> Node | None:
-        """The deferred producer of node's first input, if it is one of that kind."""
-        producer = self.deferred.get(node.inputs[0])
-        return producer if producer is not None and isinstance(producer.op, kind) else None
-
 
 def _input(b: _Builder, node: Node) -> None:
     b.bind(node, b.add(node.name, Source(node.type, lanes=1), layer=node.layer))
 
 
 def _reshape(b: _Builder, node: Node) -> None:
+    chain = b.chain(node)
+    if chain is not None:
+        same = node.op.shape == chain.nodes[-1].type.shape
+        b.chains[Ref(node.name)] = chain if same else chain.then(node)
+        return
     source = b.input(node)
     if b.type(source).shape == node.op.shape:
         b.bind(node, source)
@@ -106,7 +135,7 @@ def _pad(b: _Builder, node: Node) -> None:
     if consumer is not None and isinstance(consumer.op, (ops.Conv, ops.DepthwiseConv, ops.Pool)):
         own = consumer.op.padding
         if not any(own) or not (isinstance(consumer.op, ops.Pool) and consumer.op.kind == "max"):
-            b.deferred[Ref(node.name)] = node
+            b.pads[Ref(node.name)] = node
             return
     source = b.input(node)
     b.bind(node, b.add(node.name, Pad(b.type(source), node.op.padding, lanes=1), source, layer=node.layer))
@@ -114,7 +143,7 @@ def _pad(b: _Builder, node: Node) -> None:
 
 def _windowed(b: _Builder, node: Node) -> tuple[Ref, tuple[int, int, int, int], bool]:
     """(source, padding, padded by zeros) of a node with a window, its deferred zero padding included."""
-    pad = b.take_deferred(node, ops.Pad)
+    pad = b.pads.get(node.inputs[0])
     if pad is None:
         return b.input(node), node.op.padding, False
     return b.input(pad), tuple(p + q for p, q in zip(pad.op.padding, node.op.padding)), True
@@ -146,86 +175,42 @@ def _depthwise(b: _Builder, node: Node) -> None:
 
 
 def _pool(b: _Builder, node: Node) -> None:
-    op = node.op
-    source, padding, by_zeros = _windowed(b, node)
-    type_ = b.type(source)
+    chain = _movable(b, node)
+    if chain is not None:
+        ref = _pooled(b, node, chain.source, node.op.padding, False)
+        b.chains[Ref(node.name)] = chain.after_pool(ref, node.type.shape)
+    else:
+        b.bind(node, _pooled(b, node, *_windowed(b, node)))
+
+
+def _movable(b: _Builder, node: Node) -> Chain | None:
+    """The chain before a maximum that may as well come after it: it has fewer values to compute there.
+
+    Where it narrows its values it stays, for the pool's sake.
+    """
+    chain = b.chain(node) if node.op.kind == "max" else None
+    if chain is None or chain.reshapes or not chain.rising:
+        return None
+    return chain if b.type(chain.source).width <= chain.nodes[-1].type.width else None
+
+
+def _pooled(b: _Builder, node: Node, source: Ref, padding, by_zeros: bool) -> Ref:
+    op, type_ = node.op, b.type(source)
     if op.kernel == op.strides and not any(padding):
         block = Pool(type_, op.kernel, op.kind, op.average, lanes=1)
-        b.bind(node, b.add(node.name, block, source, layer=node.layer))
-        return
+        return b.add(node.name, block, source, layer=node.layer)
     taps = Taps(op.kernel, type_.channels)
     # Padding may not win a maximum: unless it is the model's own zeros, it is the least value there is.
     pad_value = type_.lo if op.kind == "max" and not by_zeros else 0
     window = _window(b, node, source, taps, padding, pad_value)
     reduce = Reduce(b.type(window), taps, op.kind, op.average)
-    b.bind(node, b.add(node.name, reduce, window, layer=node.layer))
+    return b.add(node.name, reduce, window, layer=node.layer)
 
 
-def _scale(b: _Builder, node: Node) -> None:
-    consumer = b.only_consumer(node)
-    if consumer is not None and isinstance(consumer.op, ops.Activation):
-        b.deferred[Ref(node.name)] = node
-        return
-    source = b.input(node)
-    block = Scale(b.type(source), node.op.multiplier, node.op.offset, node.op.frac, lanes=1)
-    b.bind(node, b.add(node.name, block, source, layer=node.layer))
-
-
-def _activation(b: _Builder, node: Node) -> None:
-    scale = b.take_deferred(node, ops.Scale)
-    if scale is None:
-        b.bind(node, _quantizer(b, node, b.input(node), node.name))
-        return
-    source = b.input(scale)
-    direct = _threshold(b, node, source, scale.op.multiplier, scale.op.offset)
-    scaled = Scale(b.type(source), scale.op.multiplier, scale.op.offset, scale.op.frac, lanes=1)
-    shift = node.op.function.as_shift(scaled.result)
-    if direct is not None and (shift is None or _worth(direct) <= _worth(scaled)):
-        b.bind(node, b.add(node.name, direct, source, layer=node.layer))
-    else:
-        middle = b.add(scale.name, scaled, source, layer=scale.layer)
-        b.bind(node, _quantizer(b, node, middle, node.name))
-
-
-def _quantizer(b: _Builder, node: Node, source: Ref, name: str) -> Ref:
-    """An activation on its own: nothing, a shift with rounding and clipping, or thresholds."""
-    type_ = b.type(source)
-    shift = node.op.function.as_shift(type_)
-    if shift is not None:
-        amount, lo, hi = shift
-        if amount == 0 and lo <= type_.lo and type_.hi <= hi:
-            return source
-        block = Requantize(type_, amount, lo, hi, node.type.frac, lanes=1)
-    else:
-        block = _threshold(b, node, source, np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
-        if block is None:
-            levels = node.type.hi - node.type.lo
-            raise ModelError(
-                f"{node.op.function} after a scale that isn't a power of two needs {levels} thresholds, at most {MAX_LEVELS} are "
-                "supported",
-                layer=node.layer,
-                change="use an activation of 12 bits or fewer",
-            )
-    return b.add(name, block, source, layer=node.layer)
-
-
-def _threshold(b: _Builder, node: Node, source: Ref, multiplier, offset) -> Threshold | None:
-    """Activation(raw·multiplier + offset) as thresholds on raw; None where there would be too many."""
-    if node.type.hi - node.type.lo > MAX_LEVELS:
-        return None
-    type_ = b.type(source)
-    table, falling, result = find_thresholds(
-        node.op.function, node.op.input, multiplier, offset, type_.lo, type_.hi
-    )
-    assert result.divisor == 1, f"{node.name}: a quantizer's grid is a power of two"
-    if (table == table[:1]).all() and (falling == falling[:1]).all():
-        table, falling = table[:1], falling[:1]
-    return Threshold(type_, table, falling, result.lo, result.frac, lanes=1)
-
-
-def _worth(block: Block) -> float:
-    cost = block.cost()
-    return cost.lut + LUTS_PER_DSP * cost.dsp + LUTS_PER_BRAM * cost.bram36
+def _pointwise(b: _Builder, node: Node) -> None:
+    """A scale or an activation: the end of a chain, whose blocks are made when something else reads it."""
+    chain = b.chain(node) or Chain(b.input(node), ())
+    b.chains[Ref(node.name)] = chain.then(node)
 
 
 def _aligned(b: _Builder, node: Node, k: int, multiplier: int) -> Ref:
@@ -266,8 +251,8 @@ LOWERINGS: dict[type, Callable[[_Builder, Node], None]] = {
     ops.DepthwiseConv: _depthwise,
     ops.Pool: _pool,
     ops.Pad: _pad,
-    ops.Scale: _scale,
-    ops.Activation: _activation,
+    ops.Scale: _pointwise,
+    ops.Activation: _pointwise,
     ops.Add: _add,
     ops.Concat: _concat,
     ops.Reshape: _reshape,

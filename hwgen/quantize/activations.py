@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from hwgen.numeric import common_exponent
+from hwgen.numeric import common_exponent, compact, widened
 from hwgen.ops import Activation, Function
 from hwgen.quantize.build import LayerBuilder, Value
 from hwgen.tensor import TensorType
@@ -56,11 +56,13 @@ class Relu(Function):
         return value if limit is None else min(value, limit)
 
     def apply(self, raw, x):
-        slope, limit = int(self.slope * 2 ** self._extra(x)), self._limit(x)
-        positive = np.maximum(raw, 0) << self._extra(x)
+        extra, limit = self._extra(x), self._limit(x)
+        slope = int(self.slope * 2**extra)
+        raw = widened(np.asarray(raw), max(1 << extra, slope), limit or 0)
+        positive = np.maximum(raw, 0) << extra
         if limit is not None:
             positive = np.minimum(positive, limit)
-        return positive + np.minimum(raw, 0) * slope
+        return compact(positive + np.minimum(raw, 0) * slope)
 
     def as_shift(self, x):
         if self.slope:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from hwgen.numeric import common_exponent, scaled_integers
+from hwgen.numeric import MAX_EXACT_WIDTH, common_exponent, scaled_integers
 from hwgen.ops import Scale
 from hwgen.quantize.build import LayerBuilder, Value
 
@@ -33,8 +33,9 @@ def scale(build: LayerBuilder, suffix: str, x: Value, multipliers: list[Fraction
         exponents.append(common_exponent(offsets) - x.type.frac)
     frac = max(exponents, default=0)
     try:
-        op = Scale(scaled_integers(multipliers, frac), scaled_integers(offsets, x.type.frac + frac), frac)
+        multiplier = scaled_integers(multipliers, frac, MAX_EXACT_WIDTH)
+        offset = scaled_integers(offsets, x.type.frac + frac, MAX_EXACT_WIDTH)
     except OverflowError as problem:
         change = "use quantizers whose scales are powers of two, or scales and offsets of fewer bits"
-        raise build.error(f"its scale isn't exact in 62 bits ({problem})", change) from problem
-    return build.add(suffix, op, x)
+        raise build.error(f"its scale isn't exact in {MAX_EXACT_WIDTH} bits ({problem})", change) from problem
+    return build.add(suffix, Scale(multiplier, offset, frac), x)

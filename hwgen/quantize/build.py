@@ -14,7 +14,7 @@ from hwgen.ops import Function, Reshape
 from hwgen.quantizers import QuantizedWeights, Quantizer, UnsupportedQuantizer, parse
 from hwgen.tensor import TensorType
 
-_TOO_WIDE = "use fewer bits, or scales that are powers of two (alpha=1 or 'auto_po2')"
+_TOO_WIDE = "put a QActivation in front of it, or use scales that are powers of two (alpha=1 or 'auto_po2')"
 _HALF_PRECISION = ("float16", "bfloat16")
 
 

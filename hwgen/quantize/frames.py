@@ -45,5 +45,8 @@ def _first_bad(name: str, type: TensorType, frames: np.ndarray, good: np.ndarray
 
 
 def raw_to_real(type: TensorType, raw: np.ndarray) -> np.ndarray:
-    """Raw integers of a type as real numbers, float64."""
-    return np.ldexp(np.asarray(raw).astype(np.float64), -type.frac) / type.divisor
+    """Raw integers of a type as real numbers: the nearest float64 of each."""
+    raw = np.asarray(raw)
+    # Python divides integers of any size with one rounding; float64 does where it holds the integer.
+    kept = np.float64 if type.width <= 53 or type.divisor == 1 else object
+    return np.ldexp((raw.astype(kept) / type.divisor).astype(np.float64), -type.frac)

@@ -11,17 +11,9 @@ from math import floor, isqrt, lcm
 
 import numpy as np
 
-from hwgen.numeric import common_exponent, round_half_even
+from hwgen.numeric import MAX_WIDTH, common_exponent, compact, round_half_even, widened
 from hwgen.ops import Function
 from hwgen.tensor import TensorType
-
-_INT64 = 2**63 - 1
-
-
-def _widened(raw: np.ndarray, gain: int, offset: int, divisor: int = 1) -> np.ndarray:
-    """raw itself where (raw · gain + offset) / divisor can be computed in int64, else as Python integers."""
-    bound = max(abs(int(raw.min(initial=0))), abs(int(raw.max(initial=0))))
-    return raw if bound * gain + abs(offset) < 2**61 and divisor < 2**61 else raw.astype(object)
 
 
 def _ratio(value: Fraction, x: TensorType) -> tuple[int, int]:
@@ -44,7 +36,7 @@ class _Pointwise(Function):
         return TensorType(x.shape, lo, hi, self._frac(x), self._divisor(x))
 
     def apply(self, raw: np.ndarray, x: TensorType) -> np.ndarray:
-        return self._raw(np.asarray(raw), x).astype(np.int64)
+        return compact(self._raw(np.asarray(raw), x))
 
     def _divisor(self, x: TensorType) -> int:
         return 1
@@ -69,7 +61,7 @@ class Rounded:
         a, b = _ratio(self.gain, x)
         d = lcm(b, self.offset.denominator)
         a, c = a * (d // b), int(self.offset * d)
-        index = round_half_even(_widened(raw, a, c, d) * a + c, d)
+        index = round_half_even(widened(raw, a, c, d) * a + c, d)
         # The index is clipped first, to just outside lo..hi, so that its product can't overflow.
         least, most = ((v - self.shift) // self.step for v in (self.lo, self.hi))
         index = np.clip(index, least - 1, most + 2)
@@ -137,9 +129,9 @@ class Steps(_Pointwise):
     levels: tuple[Fraction, ...]
 
     def _reached(self, raw, x: TensorType) -> np.ndarray:
-        firsts = np.array([max(-_INT64, min(t.first(x), _INT64)) for t in self.thresholds], dtype=np.int64)
-        raw = np.clip(raw, max(x.lo, -_INT64), min(x.hi, _INT64 - 1)).astype(np.int64)
-        return np.searchsorted(firsts, raw, side="right")
+        kept = np.int64 if x.width <= MAX_WIDTH else object
+        firsts = np.array([max(x.lo, min(t.first(x), x.hi + 1)) for t in self.thresholds], dtype=kept)
+        return np.searchsorted(firsts, np.clip(raw, x.lo, x.hi).astype(kept), side="right")
 
     def _reachable(self, x: TensorType) -> tuple[int, int]:
         low, high = self._reached(np.array([x.lo, x.hi], dtype=object), x)
@@ -178,10 +170,12 @@ class Line(_Pointwise):
     def _raw(self, raw: np.ndarray, x: TensorType) -> np.ndarray:
         frac = self._frac(x)
         gain, offset = _on_grid(self.gain, frac - x.frac), _on_grid(self.offset * x.divisor, frac)
-        value = _widened(raw, gain, offset) * gain + offset
-        for bound, limit in ((self.lo, np.maximum), (self.hi, np.minimum)):
+        bounds = [None if v is None else _on_grid(v * x.divisor, frac) for v in (self.lo, self.hi)]
+        largest = max(abs(v) for v in (offset, *bounds) if v is not None)
+        value = widened(raw, gain, largest) * gain + offset
+        for bound, limit in zip(bounds, (np.maximum, np.minimum)):
             if bound is not None:
-                value = limit(value, _on_grid(bound * x.divisor, frac))
+                value = limit(value, bound)
         return value
 
     def as_shift(self, x: TensorType) -> tuple[int, int, int] | None:

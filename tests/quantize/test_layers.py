@@ -151,7 +151,8 @@ def test_dense_on_a_sequence():
     x = RNG.integers(0, 16, (2, 1, 5, 3))
     graph, values = run(chain((5, 3), dense(kernel), layer("Flatten", "f")), "ufixed<4,4>", x)
     assert (values["qdense0"][:, 0] == fractions(x, 0)[:, 0] @ fractions(kernel * 8, 3).astype(object)).all()
-    assert graph["f"].type.shape == (1, 1, 10) and graph.frame_shape == {"input": (5, 3)}
+    assert graph["f"].type.shape == (1, 1, 10)
+    assert graph.frame_shape == {"input": (5, 3), "qdense0": (5, 2), "f": (10,)}
 
 
 def test_normalisation_of_a_vector():

@@ -82,7 +82,7 @@ REFUSED = {
         "of 8, half way between even exponents",
     ),
     "even exponents as activation": (layer("QActivation", activation=EVEN), "can't be an activation"),
-    "too wide": (norm(weights={"gamma": [1e-12, 1e12]}), "62"),
+    "too wide": (norm(weights={"gamma": [1e-37, 1e37]}), "exact in 256 bits"),
     "fine bias": (conv(ONE, [1e-30, 1e10]), "its bias isn't exact in 62 bits.*; give it a bias_quantizer"),
 }
 
