@@ -44,7 +44,8 @@ class Block(Op):
     """A hardware block. Subclasses are frozen dataclasses; every number below follows from their fields."""
 
     fan_out = 1  # output streams; more than 1 only in a fork, and then all carry the same
-    output_room = 2  # beats that can wait at an output without holding the block up; 0: it is wires from input to output
+    output_room = 2  # beats that can wait at an output without holding the block up; 0: wires from input to output
+    output_lead = 0  # cycles before it is offered from which a beat takes up that room: a credited pipeline's
 
     # --- what it computes ---------------------------------------------------------------------------------------
 

@@ -112,6 +112,14 @@ class DepthwiseNeuron(Block):
         return self.taps.lanes * self.multiplier
 
     @property
+    def output_room(self):
+        return self.plan.fifo_depth
+
+    @property
+    def output_lead(self):
+        return self.plan.latency
+
+    @property
     def interval(self):
         return self.input.pixels * self.taps.beats
 

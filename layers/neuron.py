@@ -119,6 +119,14 @@ class Neuron(Block):
         return self.neurons
 
     @property
+    def output_room(self):
+        return self.plan.fifo_depth
+
+    @property
+    def output_lead(self):
+        return self.plan.latency
+
+    @property
     def interval(self):
         return self.input.pixels * self.loops.words
 

@@ -67,6 +67,14 @@ class Pool(Block):
         return self.lanes
 
     @property
+    def output_room(self):
+        return credits_needed(STAGES)
+
+    @property
+    def output_lead(self):
+        return STAGES + THROUGH_CREDIT
+
+    @property
     def interval(self):
         return self.beats_in()
 
@@ -120,13 +128,16 @@ class Pool(Block):
         i = ports.i
         height, width, _ = self.input.shape
         m.submodules.output = output = CreditedOutput(ports.o.payload.shape(), credits_needed(STAGES))
-        taken = i.valid & output.ready
+        taken = Signal()
         _, last_group = counter(m, self.groups, taken, "group")
         pixel = taken & last_group
         left, first_column, last_column, row = _place(m, width, self.kernel[1], pixel)
         top, first_row, last_row, _ = _place(m, height, self.kernel[0], row)
-        ends = taken & last_column & left & top
-        m.d.comb += [i.ready.eq(output.ready), output.start.eq(ends & last_row)]
+        last = last_column & left & top
+        ends = taken & last
+        # Only the beat that completes a window needs room for its result.
+        m.d.comb += [i.ready.eq(output.ready | ~(last & last_row)), taken.eq(i.valid & i.ready)]
+        m.d.comb += output.start.eq(ends & last_row)
 
         # First stage: along the row. The partial results of all channels go round in a delay line.
         value = [i.payload[k] for k in range(self.lanes)]

@@ -65,6 +65,14 @@ class Reduce(Block):
         return self.taps.beats // self.taps.groups
 
     @property
+    def output_room(self):
+        return credits_needed(self.stages)
+
+    @property
+    def output_lead(self):
+        return self.stages + THROUGH_CREDIT
+
+    @property
     def interval(self):
         return self.beats_in()
 
@@ -107,9 +115,10 @@ class Reduce(Block):
     def build(self, m: Module, ports) -> None:
         i, taps = ports.i, self.taps
         m.submodules.output = output = CreditedOutput(ports.o.payload.shape(), credits_needed(self.stages))
-        taken = i.valid & output.ready
+        taken = Signal()
         turn, last = counter(m, self.turns, taken, "turn")
-        m.d.comb += [i.ready.eq(output.ready), output.start.eq(taken & last)]
+        # Only the beat that completes a result needs room for it.
+        m.d.comb += [i.ready.eq(output.ready | ~last), taken.eq(i.valid & i.ready), output.start.eq(taken & last)]
         m.d.comb += output.push.eq(delayed(m, taken & last, self.stages, reset_less=False))
         tree = self.stages - (self.turns > 1)
         first, arrived = delayed(m, turn == 0, tree), delayed(m, taken, tree)

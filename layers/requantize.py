@@ -17,6 +17,7 @@ from hwgen.layers.beatwise import (
 )
 from hwgen.layers.block import Resources
 from hwgen.layers.compare import at_least, at_least_luts
+from hwgen.layers.credit import credits_needed
 from hwgen.layers.stream import element_shape
 from hwgen.numeric import round_half_even
 from hwgen.tensor import TensorType
@@ -84,7 +85,11 @@ class Requantize(Beatwise):
 
     @property
     def output_room(self):
-        return 2 if self.stages else 0
+        return credits_needed(self.stages) if self.stages else 0
+
+    @property
+    def output_lead(self):
+        return self.latency
 
     @property
     def latency(self):

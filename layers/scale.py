@@ -19,6 +19,7 @@ from hwgen.layers.beatwise import (
     free_running_cost,
 )
 from hwgen.layers.block import Resources
+from hwgen.layers.credit import credits_needed
 from hwgen.layers.elastic import counter, counter_cost
 from hwgen.layers.sums import Sum, Term, digits
 from hwgen.tensor import TensorType
@@ -143,6 +144,14 @@ class Scale(Beatwise):
         """Registers between the streams, without the output's own."""
         product = 0 if self.shifts and self.groups == 1 else 1
         return self._operands + product + self._levels
+
+    @property
+    def output_room(self):
+        return credits_needed(self.stages)
+
+    @property
+    def output_lead(self):
+        return self.latency
 
     @property
     def latency(self):

@@ -20,6 +20,7 @@ from hwgen.layers.beatwise import (
 )
 from hwgen.layers.block import Resources
 from hwgen.layers.compare import at_least, at_least_luts, comparator_cost
+from hwgen.layers.credit import credits_needed
 from hwgen.layers.elastic import counter, counter_cost
 from hwgen.tensor import TensorType
 
@@ -167,6 +168,14 @@ class Threshold(Beatwise):
         if self.searches:
             return sum(step.latency for step in self.steps)
         return 1 if self.groups == 1 else rom.latency(self._parallel_style, self.groups) + 1
+
+    @property
+    def output_room(self):
+        return credits_needed(self.stages) if self.stages else 0
+
+    @property
+    def output_lead(self):
+        return self.latency
 
     @property
     def latency(self):

@@ -1,17 +1,18 @@
 """buffer: FIFOs where a stream has to wait, and why none of them can deadlock.
 
-Two bounds, in closed form from shapes, rates and latencies; a FIFO takes the greater. Since a FIFO's own cycles make the other
-branches of a join wait longer, they are in the schedule that the next round of sizing looks at, until nothing grows any more.
+Two bounds, in closed form from shapes, rates and latencies; a FIFO takes the greater.
 
-Pace. In the schedule (`hwgen.passes.schedule`) with inputs at the network's interval, the most beats that ever wait on an edge.
-With at least this room on every edge no block ever waits for space, so the hardware keeps the schedule: bursts and the skew
-between the branches of a fork cost no rate.
+Pace. In the schedule (`hwgen.passes.schedule`) with inputs at the network's interval, the most beats that ever wait on
+an edge. With at least this room on every edge no block ever waits for space, so the hardware keeps the schedule: bursts
+and the skew between the branches of a fork cost no rate. A FIFO's own cycles make the other branches of a join wait
+longer, so sizing is repeated with the FIFOs in the schedule until none of them grows.
 
-Dependence. At a join (cat, add) let beat j of the result need everything up to input beat d(j) of the network. All that a branch
-can produce from inputs up to d(j), less what the join has consumed of it before beat j, fits into the branch's FIFO. So
-whatever the outside does (stalls of any length, at either end), when the join waits for beat j the branches it doesn't wait for
-have room for all they can make of the inputs up to d(j); hence none of them stops the fork before those inputs have passed
-it, and the branch that the join waits for gets all it needs. By induction over j every beat is made: no deadlock.
+Dependence. At a join (cat, add) let beat j of the result need everything up to input beat d(j) of the network. All that
+a branch can produce from inputs up to d(j), less what the join has consumed of it before beat j, fits into the branch's
+FIFO. So whatever the outside does (stalls of any length, at either end), when the join waits for beat j the branches it
+doesn't wait for have room for all they can make of the inputs up to d(j); hence none of them stops the fork before
+those inputs have passed it, and the branch that the join waits for gets all it needs. By induction over j every beat is
+made: no deadlock.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def buffer(graph: Graph) -> Graph:
             for port, ref in enumerate(node.inputs):
                 edge = node.name, port
                 beats = max(wanted.get(edge, 0), lags.get(edge, 0))
-                if edge in depths or beats > graph[ref.node].op.output_room:
+                if beats > (0 if edge in depths else producer(graph, ref).op.output_room):
                     grown[edge] = max(beats, depths.get(edge, SHALLOWEST))
         if grown == depths:
             return verify(buffered, single_consumer=True)
@@ -56,30 +57,42 @@ def _with_fifos(graph: Graph, depths: dict[Edge, int]) -> Graph:
         for port, ref in enumerate(node.inputs):
             if (node.name, port) in depths:
                 name = f"{node.name}.fifo{port if len(inputs) > 1 else ''}"
-                producer = graph[ref.node]
-                block = Fifo(producer.type, producer.op.lanes_out, depths[node.name, port])
-                nodes.append(Node(name, block, (ref,), producer.type, node.layer))
+                source = graph[ref.node]
+                block = Fifo(source.type, source.op.lanes_out, depths[node.name, port])
+                nodes.append(Node(name, block, (ref,), source.type, node.layer))
                 inputs[port] = Ref(name)
         nodes.append(replace(node, inputs=tuple(inputs)))
     return graph.with_nodes(nodes)
 
 
 def room(graph: Graph, interval: int) -> dict[Edge, int]:
-    """Consumer and input -> beats that must be able to wait before it, those in a FIFO that is already there included."""
+    """Consumer and input -> the beats that must find room there, in the FIFO where there is one already.
+
+    Elsewhere they count from `Block.output_lead` cycles before they are offered.
+    """
     steady = schedule(graph, interval)
     rooms: dict[Edge, int] = {}
     for node in graph.nodes:
         if isinstance(node.op, (View, Fifo)):
             continue
         for port, ref in enumerate(node.inputs):
-            edge = node.name, port
-            producer = graph[ref.node]
-            if isinstance(producer.op, Fifo):
-                producer = graph[producer.inputs[0].node]
-            # Behind mere wires nothing can wait, not even a beat that is taken a cycle later.
-            at_once = producer.op.output_room == 0 and steady.at_once(producer.name, edge)
-            rooms[edge] = 0 if at_once else steady.occupancy(producer.name, edge)
+            edge, source = (node.name, port), producer(graph, ref)
+            if isinstance(source.op, Fifo):
+                source = producer(graph, source.inputs[0])
+                rooms[edge] = steady.occupancy(source.name, edge)
+            elif source.op.output_room == 0 and steady.at_once(source.name, edge):
+                rooms[edge] = 0  # through mere wires; a beat that is taken a cycle later would already wait
+            else:
+                rooms[edge] = steady.occupancy(source.name, edge, source.op.output_lead)
     return rooms
+
+
+def producer(graph: Graph, ref: Ref) -> Node:
+    """The block that makes a value, seen through views."""
+    node = graph[ref.node]
+    while isinstance(node.op, View):
+        node = graph[node.inputs[0].node]
+    return node
 
 
 def _lags(graph: Graph) -> dict[Edge, int]:

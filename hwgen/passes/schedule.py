@@ -1,8 +1,9 @@
 """When every beat moves: the network's self-timed schedule, computed block by block without simulating cycles.
 
-Blocks are deterministic and shapes are static, so the cycle of every beat follows from the cycles of the beats before it by
-maxima and sums (a max-plus system; Baccelli et al., Synchronization and Linearity, 1992). Each block knows its own part
-(`Block.schedule`). With enough room in every FIFO no block waits for space, and the schedule below is what the hardware does.
+Blocks are deterministic and shapes are static, so the cycle of every beat follows from the cycles of the beats before
+it by maxima and sums (a max-plus system; Baccelli et al., Synchronization and Linearity, 1992). Each block knows its
+own part (`Block.schedule`). With enough room in every FIFO no block waits for space, and the schedule below is what the
+hardware does.
 """
 
 from __future__ import annotations
@@ -37,15 +38,18 @@ class Schedule:
         """Whether every beat is taken in the cycle in which it is offered."""
         return bool((self.emitted[producer] == self.taken[consumer]).all())
 
-    def occupancy(self, producer: str, consumer: tuple[str, int]) -> int:
-        """The most beats that wait between a block and its consumer, the one being handed over included."""
-        given, taken = self.emitted[producer], self.taken[consumer]
+    def occupancy(self, producer: str, consumer: tuple[str, int], lead: int = 0) -> int:
+        """The most beats that wait between a block and its consumer, the one being handed over included.
+
+        lead: cycles before it is offered from which a beat counts.
+        """
+        given, taken = self.emitted[producer] - lead, self.taken[consumer]
         waiting = np.arange(1, len(given) + 1) - np.searchsorted(taken, given, side="left")
         return int(waiting.max(initial=0))
 
 
 def schedule(graph: Graph, interval: int | None, frames: int = FRAMES) -> Schedule:
-    """The schedule with inputs offered evenly, a frame every `interval` cycles, or (None) as fast as the ports take them."""
+    """The schedule with inputs offered evenly, a frame every `interval` cycles, or (None) as ports take them."""
     taken: dict[tuple[str, int], np.ndarray] = {}
     emitted: dict[str, np.ndarray] = {}
     for node in graph.nodes:
@@ -84,7 +88,7 @@ def _arrivals(beats: int, interval: int | None, frames: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Timing:
-    """Estimated cycles: between frames, from first pixel in to last score out, and the block that sets the pace."""
+    """Estimated cycles between frames and from first pixel in to last score out, and the block that sets the pace."""
 
     interval: int
     latency: int
@@ -94,8 +98,9 @@ class Timing:
 def timing(graph: Graph) -> Timing:
     """The estimate that reports show beside the simulated figures.
 
-    The interval is the pace of the slowest block, or of the whole where rows and bursts make that slower. Latency is that of a
-    frame that meets an empty network.
+    The interval is the pace of the slowest block, or of the whole where rows and bursts make that slower. Latency is
+    that of a frame that meets an empty network. A fork waits for room on all its branches, so where frames come faster
+    than the interval the first may take longer, but no longer than one that comes evenly over the interval.
     """
     paces = {node.name: interval_in_place(graph, node) for node in graph.nodes}
     slowest = max(paces, key=paces.get)
@@ -103,12 +108,12 @@ def timing(graph: Graph) -> Timing:
     steady = schedule(graph, paces[slowest])
     last = [ref.node for ref in graph.outputs]
     interval = max(paces[slowest], *(steady.interval(name) for name in last))
-    latency = max(int(alone.emitted[name][-1]) for name in last) + 1
+    latency = max(int(alone.emitted[name][-1]) for name in last)
     return Timing(interval, latency, slowest)
 
 
 def dependence(graph: Graph, frames: int = 2) -> dict[str, np.ndarray]:
-    """For every node: for each output beat of `frames` frames the greatest input beat (counted per source) it depends on.
+    """For every node and each of its beats in `frames` frames the greatest input beat (counted per source) it depends on.
 
     Where a network has several inputs, their beats are compared by the share of the frame that they stand for.
     """
