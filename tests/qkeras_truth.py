@@ -113,7 +113,7 @@ def _compare_exactly(sample, layer, graph: Graph, raw: dict, sources: list[str])
     if name + ".act" in graph or f"{name}.act" == name:
         raise AssertionError("an activation is a layer's last node")
     own = [n for n in graph.nodes if n.layer == name]
-    if kind in ("QActivation", "Activation", "ReLU"):
+    if kind in ("QActivation", "Activation", "ReLU", "LeakyReLU"):
         _enclosed(sample, name, layer, *inputs[0], raw[name], node.type)
         return
     if kind in LINEAR and len(own) > 1 and type(own[-1].op).__name__ == "Activation":
@@ -142,9 +142,8 @@ def _enclosed(sample, name: str, function, x: np.ndarray, x_type, seen: np.ndarr
 
     A few steps away: QKeras's own steps (x/2 + 1/2 in a quantized_tanh) lose the last bits of x.
     """
-    real = np.ldexp(x.astype(np.float64), -x_type.frac) / x_type.divisor
-    nearest = real.astype(np.float32)
-    exact = x_type.divisor == 1 and x_type.width <= FLOAT32_BITS
+    nearest = raw_to_real(x_type, x).astype(np.float32)
+    exact = x_type.divisor == 1 and max(x_type.width, seen_type.width) <= FLOAT32_BITS
     margin = 0 if exact else 4 * np.spacing(np.abs(nearest))
     below, above = nearest - margin, nearest + margin
     low, high = (np.asarray(function(tf.constant(v)), dtype=np.float64) for v in (below, above))
@@ -264,8 +263,11 @@ def _norm(layer, x):
 
 def _max_pool(layer, x):
     raw, type = x
-    strides = layer.strides
-    return _integers(tf.nn.max_pool2d(_floats(raw), layer.pool_size, strides, layer.padding.upper())), _unit(type)
+    # Ranks instead of values, which may be wider than any float: TensorFlow finds the place of each maximum.
+    values, ranks = np.unique(raw, return_inverse=True)
+    place = _floats(ranks.reshape(raw.shape))
+    found = tf.nn.max_pool2d(place, layer.pool_size, layer.strides, layer.padding.upper())
+    return values.astype(object)[_integers(found).astype(np.int64)], _unit(type)
 
 
 def _average(layer, x):

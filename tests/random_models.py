@@ -21,6 +21,8 @@ from tests.qkeras_truth import FLAVOUR, compare, keras
 L = keras.layers
 # float32 holds integers up to 2^24: sums are kept below, so that QKeras's own arithmetic is exact.
 SUM_BITS = 22
+# Integers of up to about so many bits can go anywhere; wider ones, of scale upon scale, need a quantizer next.
+WIDE_BITS = SUM_BITS + 26
 
 
 @dataclass
@@ -148,7 +150,7 @@ class _Generator:
         if height > 1 and width > 1:
             kinds += [self.max_pool, self.average_pool]
         if not self.exact:
-            kinds += [self.norm]
+            kinds += [self.norm] * 2
         self.pick(*kinds)()
         if self.chance(0.15):
             self.x = self.pick(L.Dropout(0.3, name=self.name("drop")), L.Activation("linear", name=self.name("same")))(
@@ -163,6 +165,7 @@ class _Generator:
         """Vector outputs, mostly."""
         kind = self.pick("flatten", "flatten", "average", "maximum", "none")
         if kind == "none":
+            self.limit()
             return self.x
         if kind == "flatten":
             self.x = L.Flatten(name=self.name("flatten"))(self.x)
@@ -189,6 +192,12 @@ class _Generator:
             self.bits = 4
         self.bits += growth
 
+    def limit(self) -> None:
+        """An activation first, where exact scales have made values too wide for anything else."""
+        if self.bits > WIDE_BITS:
+            self.act(self.narrow_quantizer())
+            self.bits = 4
+
     def conv(self, **fixed) -> None:
         height, width, channels = self.x.shape[1:]
         padding = fixed.get("padding") or self.pick("same", "valid")
@@ -196,7 +205,7 @@ class _Generator:
         kernel = fixed.get("kernel") or (self.between(1, limit), self.between(1, limit))
         strides = fixed.get("strides") or self.pick((1, 1), (1, 1), (2, 2), (3, 1), (1, 2))
         filters = fixed.get("filters") or self.between(1, 4 if self.small else 8)
-        name, (quantizer, bits, rounds) = self.name("conv"), self.kernel_quantizer(filters)
+        name, (quantizer, bits, rounds) = self.name("conv"), self.kernel_quantizer(filters, fixed.get("alpha"))
         self.room(kernel[0] * kernel[1] * channels, bits)
         options = self.with_bias(name, rounds)
         cls = qkeras.QConv2D
@@ -266,6 +275,7 @@ class _Generator:
             self.rounded.add(name)
 
     def inception(self) -> None:
+        self.limit()
         source, bits, outputs, widths = self.x, self.bits, [], []
         strides = self.pick((1, 1), (2, 2))
         for kernel in self.pick([1, 3], [1, 3, 5], [1, 2, "pool"]):
@@ -284,6 +294,7 @@ class _Generator:
         self.bits = max(widths) + 4
 
     def residual(self) -> None:
+        self.limit()
         source, bits = self.x, self.bits
         self.conv(kernel=(3, 3), strides=(1, 1), padding="same", filters=source.shape[3], plain=True)
         if self.chance(0.5):
@@ -292,6 +303,7 @@ class _Generator:
         self.bits = max(self.bits, bits) + 4
 
     def max_pool(self) -> None:
+        self.limit()
         height, width = self.x.shape[1:3]
         size = (self.between(1, min(3, height)), self.between(1, min(3, width)))
         padding, strides = self.pick("same", "valid"), self.pick(None, (1, 1), (2, 2), (2, 1))
@@ -324,7 +336,9 @@ class _Generator:
         self.x = L.GlobalAveragePooling2D(name=name)(self.x)
 
     def norm(self) -> None:
-        self.room(1, 1)
+        # Float32 rounds here anyway: the sum before may have any scale of its own.
+        if self.chance(0.5):
+            self.conv(alpha="auto")
         if self.chance(0.7):
             name = self.name("norm")
             layer = L.BatchNormalization(center=self.chance(0.8), scale=self.chance(0.8), name=name)
@@ -336,20 +350,31 @@ class _Generator:
         self.activation()
 
     def padding(self) -> None:
+        self.limit()
         amount = ((self.between(0, 2), self.between(0, 1)), (self.between(0, 1), self.between(0, 2)))
         self.x = L.ZeroPadding2D(amount, name=self.name("zeros"))(self.x)
 
     def activation(self) -> None:
         if self.chance(0.1):
-            kind = self.pick("relu", "limit") if self.small else self.pick("relu", "limit", "leaky")
-            if kind == "relu":
-                layer = L.Activation("relu", name=self.name("relu"))
-            elif kind == "limit":
-                layer = L.ReLU(max_value=1.5, name=self.name("relu"))
-            else:
-                layer = L.ReLU(negative_slope=0.25, name=self.name("relu"))
-            self.x, self.bits = layer(self.x), self.bits + 2
+            self.unquantized()
         else:
+            self.act(self.quantizer())
+
+    def unquantized(self) -> None:
+        """An activation of Keras's own. Hardware has those with a slope where a quantizer follows."""
+        kind = self.pick("relu", "limit", "slope", "leaky")
+        if kind == "relu":
+            layer = L.Activation("relu", name=self.name("relu"))
+        elif kind == "limit":
+            layer = L.ReLU(max_value=1.5, name=self.name("relu"))
+        elif kind == "slope" or self.exact:
+            layer = L.ReLU(negative_slope=0.25, name=self.name("relu"))
+        else:
+            name = self.name("leaky")
+            layer = L.LeakyReLU(0.3, name=name)
+            self.mark(name, True)
+        self.x, self.bits = layer(self.x), self.bits + 2
+        if kind in ("slope", "leaky") and (self.small or self.chance(0.5)):
             self.act(self.quantizer())
 
     def act(self, quantizer) -> None:
@@ -385,12 +410,12 @@ class _Generator:
             return qkeras.quantized_relu_po2(3, self.pick(None, 2))
         return qkeras.quantized_bits(4, integer, keep_negative=False, alpha=1)
 
-    def kernel_quantizer(self, channels: int):
+    def kernel_quantizer(self, channels: int, alpha=None):
         """(quantizer, width of its integers, whether its scale makes QKeras round)."""
         alphas = [(1, False), (1, False), (None, False), ("auto_po2", False), (0.5, False)]
         if not self.exact:
             alphas += [("auto", True), (0.3, True)]
-        alpha, rounds = self.pick(*alphas)
+        alpha, rounds = (alpha, True) if alpha else self.pick(*alphas)
         kind = self.pick("bits", "bits", "bits", "binary", "ternary", "po2", "stochastic")
         if kind == "bits" and alpha == 0.3 and FLAVOUR == "0.9":
             alpha = tf.constant(self.rng.uniform(0.2, 2, channels), dtype=tf.float32)
