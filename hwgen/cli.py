@@ -6,6 +6,7 @@ import argparse
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -17,12 +18,12 @@ from hwgen.output import check_ours
 
 
 def list_boards() -> int:
-    table = Table(title="boards", title_justify="left")
-    for heading in ("name", "board", "part", "LUT", "FF", "BRAM36", "DSP", "clock"):
-        table.add_column(heading)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("name", "board", "part", "LUT", "FF", "BRAM36", "DSP", "MHz"):
+        table.add_column(heading, no_wrap=True)
     for board in boards.BOARDS.values():
         r = board.resources
-        numbers = (f"{r.lut:,.0f}", f"{r.ff:,.0f}", f"{r.bram36:g}", f"{r.dsp:g}", f"{board.clock_mhz:g} MHz")
+        numbers = (f"{r.lut:,.0f}", f"{r.ff:,.0f}", f"{r.bram36:g}", f"{r.dsp:g}", f"{board.clock_mhz:g}")
         table.add_row(board.name, board.title, board.part, *numbers)
     Console().print(table)
     return 0
@@ -81,6 +82,7 @@ def run(options: argparse.Namespace, model: Path) -> int:
     if difference is not None:
         raise difference
     if options.layer:
-        console.print(f"layer {options.layer} alone: {result.frames} frames, {result.compared:,} values equal", highlight=False, soft_wrap=True)
+        line = f"layer {options.layer} alone: {result.compared:,} values equal, frames: {result.frames}"
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(f"written to {written}", highlight=False, soft_wrap=True)
     return 0

@@ -85,7 +85,10 @@ def cost(graph: Graph) -> Resources:
 
 
 def sized(graph: Graph, board: Board, interval: int | None) -> Graph:
-    """fold, repeated until the FIFOs are paid for too and the schedule keeps the interval that was asked for."""
+    """fold, repeated until the FIFOs are paid for too and the schedule keeps the interval that was asked for.
+
+    Raises DoesNotFit where the interval is out of reach, or takes more than the board has.
+    """
     folder = Folder(graph, board.budget)
     if interval is None:
         return _fitting(folder, board)
@@ -97,18 +100,37 @@ def sized(graph: Graph, board: Board, interval: int | None) -> Graph:
             raise DoesNotFit(f"{interval} cycles a frame are out of reach: {error}; ask for a longer interval") from None
         reached = timing(fork(plan.graph)).interval
         if reached <= interval:
+            _check_room(plan.graph, folder, board, interval)
             return plan.graph
         target = min(target - 1, target * interval // reached)
     raise DoesNotFit(f"{interval} cycles a frame are out of reach: {reached} were reached; ask for a longer interval")
+
+
+def _excess(total: Resources, available: Resources) -> dict[str, float]:
+    """resource -> how much of it is missing."""
+    over = {f.name: getattr(total, f.name) - getattr(available, f.name) for f in fields(total)}
+    return {kind: excess for kind, excess in over.items() if excess > 0}
+
+
+def _check_room(graph: Graph, folder: Folder, board: Board, interval: int) -> None:
+    """DoesNotFit, with the interval that would fit, where a folding takes more than the whole board."""
+    total = cost(buffer(fork(graph)))
+    over = _excess(total, board.resources)
+    if not over:
+        return
+    kind = max(over, key=lambda name: over[name] / getattr(board.resources, name))
+    fitting = timing(fork(_fitting(folder, board))).interval
+    raise DoesNotFit(
+        f"{interval} cycles a frame would take {getattr(total, kind):,.0f} {kind}, {board.name} has "
+        f"{getattr(board.resources, kind):,.0f}; the shortest interval that fits is about {fitting:,} cycles"
+    )
 
 
 def _fitting(folder: Folder, board: Board) -> Graph:
     """The fastest folding whose FIFOs fit as well: what they cost is taken from the budget of the next try."""
     for _ in range(ROUNDS):
         plan = fastest(folder)
-        total = cost(buffer(fork(plan.graph)))
-        over = {f.name: getattr(total, f.name) - getattr(board.budget, f.name) for f in fields(total)}
-        over = {kind: excess for kind, excess in over.items() if excess > 0}
+        over = _excess(cost(buffer(fork(plan.graph))), board.budget)
         if not over:
             return plan.graph
         tighter = {kind: max(0.0, getattr(folder.budget, kind) - 1.1 * excess) for kind, excess in over.items()}

@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hwgen.__main__ import main
+from hwgen.boards import BOARDS
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "examples/digits/digits.h5"
@@ -117,6 +119,16 @@ def test_bad_input_is_one_line_and_leaves_nothing(name, tmp_path):
     assert re.search(message, line), line
     assert not out.exists()
     assert not out.parent.exists() or not list(out.parent.iterdir()), "something half-written was left behind"
+
+
+@pytest.mark.parametrize("options", [[], ["--interval", "800"]], ids=["by itself", "at a rate"])
+def test_a_network_too_large_for_the_board(options, tmp_path, monkeypatch, capsys):
+    tiny = replace(BOARDS["zybo"], name="tiny", resources=BOARDS["zybo"].resources * (0.1 if options else 0.01))
+    monkeypatch.setitem(BOARDS, "tiny", tiny)
+    assert main([str(MODEL), "--board", "tiny", "-o", str(tmp_path / "out"), *options]) == 3
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert re.search("too large for the board|would take .* tiny has|alone takes", line), line
+    assert not list(tmp_path.iterdir())
 
 
 def frames_of_shape(path: Path, x: np.ndarray) -> Path:
