@@ -30,6 +30,11 @@ MAX_LEVELS = 4096
 LUTS_PER_DSP, LUTS_PER_BRAM = 150, 250
 
 
+def falls(node: Node) -> bool:
+    """Whether a channel of the node falls where its input rises."""
+    return isinstance(node.op, ops.Scale) and bool((node.op.multiplier < 0).any())
+
+
 class Stage(NamedTuple):
     """A block, and the node whose name and layer it takes."""
 
@@ -39,18 +44,27 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Chain:
-    """Nodes one after the other, on a value of the hardware graph, of which no block has been made yet."""
+    """Nodes one after the other, on a value of the hardware graph, of which no block has been made yet.
+
+    pools: maxima behind them. What comes next goes in front of the maxima, which is the same where it doesn't fall.
+    """
 
     source: Ref
-    nodes: tuple[Node, ...]
+    nodes: tuple[Node, ...] = ()
+    pools: tuple[Node, ...] = ()
 
     def then(self, node: Node) -> Chain:
+        if self.pools:
+            node = replace(node, type=node.type.with_shape(self.nodes[-1].type.shape))
         return replace(self, nodes=(*self.nodes, node))
+
+    def then_pool(self, node: Node) -> Chain:
+        return replace(self, pools=(*self.pools, node))
 
     @property
     def rising(self) -> bool:
         """Whether no channel falls: then the maximum of results is the result of the maximum."""
-        return not any(isinstance(n.op, ops.Scale) and (n.op.multiplier < 0).any() for n in self.nodes)
+        return not any(falls(node) for node in self.nodes)
 
     @property
     def reshapes(self) -> bool:

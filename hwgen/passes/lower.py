@@ -7,6 +7,7 @@ become their cheapest blocks (`chains.py`), and reshapes are views.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from hwgen.layers.source import Source
 from hwgen.layers.taps import Taps
 from hwgen.layers.view import View
 from hwgen.layers.window import Window
-from hwgen.passes.chains import Chain, cheapest
+from hwgen.passes.chains import Chain, cheapest, falls
 
 
 def lower(graph: Graph) -> Graph:
@@ -62,14 +63,13 @@ class _Builder:
         return self.types[ref]
 
     def add(self, name: str, block: Block, *inputs: Ref, layer: str) -> Ref:
+        # A node that several chains take in has a block in each.
+        taken = (f"{name}.{k}" for k in count(2))
+        while Ref(name) in self.types:
+            name = next(taken)
         self.nodes.append(Node(name, block, inputs, block.result, layer))
         self.types[Ref(name)] = block.result
         return Ref(name)
-
-    def free(self, name: str) -> str:
-        """The name itself, or with a number where a block has it."""
-        names = (name, *(f"{name}.{k}" for k in range(2, len(self.nodes) + 3)))
-        return next(n for n in names if Ref(n) not in self.types)
 
     def input(self, node: Node, k: int = 0) -> Ref:
         return self.value(node.inputs[k])
@@ -82,8 +82,10 @@ class _Builder:
             for node, block in cheapest(self.type(source), chain.nodes):
                 key = chain.source, node.name  # two chains may begin alike
                 if key not in self.built:
-                    self.built[key] = self.add(self.free(node.name), block, source, layer=node.layer)
+                    self.built[key] = self.add(node.name, block, source, layer=node.layer)
                 source = self.built[key]
+            for node in chain.pools:
+                source = _pooled(self, node, source, node.op.padding)
             self.values[ref] = source
         return self.values[ref]
 
@@ -119,8 +121,8 @@ def _input(b: _Builder, node: Node) -> None:
 
 def _reshape(b: _Builder, node: Node) -> None:
     chain = b.chain(node)
-    if chain is not None:
-        same = node.op.shape == chain.nodes[-1].type.shape
+    same = node.op.shape == b.graph[node.inputs[0].node].type.shape
+    if chain is not None and (same or not chain.pools):
         b.chains[Ref(node.name)] = chain if same else chain.then(node)
         return
     source = b.input(node)
@@ -175,26 +177,21 @@ def _depthwise(b: _Builder, node: Node) -> None:
 
 
 def _pool(b: _Builder, node: Node) -> None:
-    chain = _movable(b, node)
-    if chain is not None:
-        ref = _pooled(b, node, chain.source, node.op.padding, False)
-        b.chains[Ref(node.name)] = chain.after_pool(ref, node.type.shape)
-    else:
-        b.bind(node, _pooled(b, node, *_windowed(b, node)))
-
-
-def _movable(b: _Builder, node: Node) -> Chain | None:
-    """The chain before a maximum that may as well come after it: it has fewer values to compute there.
-
-    Where it narrows its values it stays, for the pool's sake.
-    """
     chain = b.chain(node) if node.op.kind == "max" else None
-    if chain is None or chain.reshapes or not chain.rising:
-        return None
-    return chain if b.type(chain.source).width <= chain.nodes[-1].type.width else None
+    if chain is not None and not chain.reshapes:
+        narrows = chain.nodes[-1].type.width < b.type(chain.source).width
+        if chain.rising and not chain.pools and not narrows:
+            # Behind the maximum the chain has fewer values to compute.
+            ref = _pooled(b, node, chain.source, node.op.padding)
+            b.chains[Ref(node.name)] = chain.after_pool(ref, node.type.shape)
+            return
+        if not b.has_blocks(chain):
+            b.chains[Ref(node.name)] = chain.then_pool(node)
+            return
+    b.bind(node, _pooled(b, node, *_windowed(b, node)))
 
 
-def _pooled(b: _Builder, node: Node, source: Ref, padding, by_zeros: bool) -> Ref:
+def _pooled(b: _Builder, node: Node, source: Ref, padding, by_zeros: bool = False) -> Ref:
     op, type_ = node.op, b.type(source)
     if op.kernel == op.strides and not any(padding):
         block = Pool(type_, op.kernel, op.kind, op.average, lanes=1)
@@ -209,7 +206,9 @@ def _pooled(b: _Builder, node: Node, source: Ref, padding, by_zeros: bool) -> Re
 
 def _pointwise(b: _Builder, node: Node) -> None:
     """A scale or an activation: the end of a chain, whose blocks are made when something else reads it."""
-    chain = b.chain(node) or Chain(b.input(node), ())
+    chain = b.chain(node)
+    if chain is None or (chain.pools and falls(node)):
+        chain = Chain(b.input(node))
     b.chains[Ref(node.name)] = chain.then(node)
 
 
