@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--input-type",
         metavar="TYPE",
-        help="type of the input where the model doesn't say it: 'ufixed<8,0>' or 'fixed<8,1>' (total bits, integer bits with the sign)",
+        help="type of the input where the model doesn't say it: 'ufixed<8,0>' or 'fixed<8,1>' "
+        "(total bits, integer bits with the sign)",
     )
     rate = p.add_argument_group("folding", "by default the highest rate that the estimate says fits the board")
     rate.add_argument("--fps", type=float, metavar="N", help="frames a second to reach")
@@ -42,11 +43,18 @@ def parser() -> argparse.ArgumentParser:
     rate.add_argument("--clock", type=float, metavar="MHZ", help="clock to report for (default: the board's)")
     prove = p.add_argument_group("proving and measuring")
     prove.add_argument(
-        "--simulate", metavar="FRAMES", help="simulate the Verilog on these frames (.npy; or .npz with x and optionally y, expected)"
+        "--simulate",
+        metavar="FRAMES",
+        help="simulate the Verilog on these frames (.npy; or .npz with x and optionally y, expected)",
     )
     prove.add_argument("--frames", type=int, metavar="N", help="simulate only the first N frames")
     prove.add_argument("--layer", metavar="NAME", help="simulate this layer alone, on what the integer model feeds it")
-    prove.add_argument("--simulator", choices=("auto", "verilator", "icarus"), default="auto", help="default: Verilator where a C++ compiler is")
+    prove.add_argument(
+        "--simulator",
+        choices=("auto", "verilator", "icarus"),
+        default="auto",
+        help="default: Verilator where a C++ compiler is",
+    )
     prove.add_argument("--waves", action="store_true", help="keep waveforms of the simulation")
     prove.add_argument("--synthesize", action="store_true", help="measure resources with Yosys")
     p.add_argument("--dump-ir", metavar="DIR", help="write the graph after each pass as text")

@@ -1,10 +1,10 @@
 """hwgen from Python: compile a model, then evaluate, simulate, synthesize, report, write.
 
-    import hwgen
-    design = hwgen.compile("model.h5", board="zybo")
-    scores = design.evaluate(frames)          # the integer model
-    result = design.simulate(frames)          # the Verilog, every stream compared; raises DifferenceError
-    design.write("build/model")
+import hwgen
+design = hwgen.compile("model.h5", board="zybo")
+scores = design.evaluate(frames)          # the integer model
+result = design.simulate(frames)          # the Verilog, every stream compared; raises DifferenceError
+design.write("build/model")
 """
 
 from __future__ import annotations
@@ -136,8 +136,10 @@ class Design:
     ):
         """Runs the Verilog under cocotb, frame behind frame, and compares every block's stream with the integer model.
 
-        frames: real values (n, ...), n >= 2 for a steady interval, or `hwgen.frames.Frames` with labels and expected outputs.
-        layer: simulate this Keras layer alone, on what the integer model feeds it. Returns a SimResult, whose `outputs` are
+        frames: real values (n, ...), n >= 2 for a steady interval, or `hwgen.frames.Frames` with labels and expected
+        outputs.
+        layer: simulate this Keras layer alone, on what the integer model feeds it. Returns a SimResult, whose
+        `outputs` are
         real values by output name. Raises DifferenceError that names the first difference, FrameError, ToolMissing.
         """
         from hwgen import verification
@@ -153,7 +155,16 @@ class Design:
         show("writing Verilog")
         emitted = self.compiled.emitted if layer is None else None
         result = verification.simulate(
-            graph, raw, values, workdir, emitted, simulator=simulator, stalls=stalls, seed=seed, waves=waves, progress=progress
+            graph,
+            raw,
+            values,
+            workdir,
+            emitted,
+            simulator=simulator,
+            stalls=stalls,
+            seed=seed,
+            waves=waves,
+            progress=progress,
         )
         self._kept["sim"] = workdir
         names = [ref.node for ref in graph.outputs]
@@ -188,7 +199,9 @@ class Design:
         if frames.expected is not None:
             expected = np.asarray(frames.expected, dtype=np.float64).reshape(len(frames.x), -1)
             if expected.shape != scores.shape:
-                raise OptionError(f"'expected' has {expected.shape[1]} values a frame, the network gives {scores.shape[1]}")
+                raise OptionError(
+                    f"'expected' has {expected.shape[1]} values a frame, the network gives {scores.shape[1]}"
+                )
             if frames.y is not None:
                 score["QKeras"] = float((expected.argmax(axis=1) == labels).mean())
             score["outputs equal"] = int((scores == expected).all(axis=1).sum())

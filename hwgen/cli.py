@@ -19,7 +19,7 @@ from hwgen.output import check_ours
 
 def list_boards() -> int:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("name", "board", "part", "LUT", "FF", "BRAM36", "DSP", "MHz"):
+    for heading in ("name", "board", "part", "LUT", "FF", "BRAM", "DSP", "MHz"):
         table.add_column(heading, no_wrap=True)
     for board in boards.BOARDS.values():
         r = board.resources

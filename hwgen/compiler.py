@@ -97,7 +97,9 @@ def sized(graph: Graph, board: Board, interval: int | None) -> Graph:
         try:
             plan = folder.plan(target)
         except Infeasible as error:
-            raise DoesNotFit(f"{interval} cycles a frame are out of reach: {error}; ask for a longer interval") from None
+            raise DoesNotFit(
+                f"{interval} cycles a frame are out of reach: {error}; ask for a longer interval"
+            ) from None
         reached = timing(fork(plan.graph)).interval
         if reached <= interval:
             _check_room(plan.graph, folder, board, interval)
@@ -136,4 +138,6 @@ def _fitting(folder: Folder, board: Board) -> Graph:
         tighter = {kind: max(0.0, getattr(folder.budget, kind) - 1.1 * excess) for kind, excess in over.items()}
         folder = folder.within(replace(folder.budget, **tighter))
     kind = max(over, key=over.get)
-    raise DoesNotFit(f"the network is too large for the board: with its FIFOs it takes {over[kind]:.0f} {kind} too many")
+    raise DoesNotFit(
+        f"the network is too large for the board: with its FIFOs it takes {over[kind]:.0f} {kind} too many"
+    )

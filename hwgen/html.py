@@ -7,14 +7,16 @@ from html import escape
 KINDS = {"lut": "LUT", "lutram": "LUT as memory", "ff": "flip-flops", "bram36": "block RAM (36 Kb)", "dsp": "DSP"}
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1d2430; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1d2430; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .facts { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0; }
 .fact { background: #f2f4f8; border-radius: .5rem; padding: .6rem 1rem; } .fact b { display: block; font-size: 1.2rem; }
-table { border-collapse: collapse; width: 100%; } th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid #e3e6ec; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-.bar { background: #e3e6ec; border-radius: .2rem; height: .7rem; min-width: 8rem; } .bar i { display: block; height: 100%; border-radius: .2rem; background: #3b6fb6; }
-.bar i.full { background: #c0392b; } small { color: #5c6675; }
+table { border-collapse: collapse; width: 100%; }
+th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px
+solid #e3e6ec; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+.bar { background: #e3e6ec; border-radius: .2rem; height: .7rem; min-width: 8rem; }
+.bar i { display: block; height:
+100%; border-radius: .2rem; background: #3b6fb6; } .bar i.full { background: #c0392b; } small { color: #5c6675; }
 """
 
 
@@ -37,14 +39,20 @@ def _best(values: dict) -> tuple[float, str]:
 
 def _facts(report: dict) -> str:
     facts = []
-    for key, unit in (("frames_per_second", "frames/s"), ("interval_cycles", "cycles a frame"), ("latency_cycles", "cycles latency")):
+    for key, unit in (
+        ("frames_per_second", "frames/s"),
+        ("interval_cycles", "cycles a frame"),
+        ("latency_cycles", "cycles latency"),
+    ):
         value, kind = _best(report[key])
         facts.append((f"{value:,.0f}", f"{unit}, {kind}"))
     facts.append((f"{report['clock_mhz']:g} MHz", "clock"))
     facts.append((report["bottleneck"], "slowest block"))
     if "exact" in report:
         exact = report["exact"]
-        facts.append((f"{exact['mismatches']} of {exact['values']:,}", f"values differ, {exact['frames']} frames simulated"))
+        facts.append(
+            (f"{exact['mismatches']} of {exact['values']:,}", f"values differ, {exact['frames']} frames simulated")
+        )
     for name, value in report.get("accuracy", {}).items():
         if isinstance(value, float):
             facts.append((f"{100 * value:.1f} %", f"accuracy, {name}"))
@@ -64,7 +72,8 @@ def _board(report: dict) -> str:
         estimated, available = resources["estimated"][kind], resources["board"][kind]
         measured = resources.get("synthesized", {}).get(kind)
         used = estimated if measured is None else measured
-        cells = f'<td class="n">{estimated:,g}<td class="n">{"" if measured is None else f"{measured:,g}"}<td class="n">{available:,g}'
+        texts = (f"{estimated:,g}", "" if measured is None else f"{measured:,g}", f"{available:,g}")
+        cells = "".join(f'<td class="n">{text}' for text in texts)
         rows.append(f"<tr><td>{name}{cells}<td>{_bar(used / available)}")
     head = '<tr><th>resource<th class="n">estimated<th class="n">synthesized<th class="n">board<th>share'
     return f"<h2>Resources</h2><table>{head}{''.join(rows)}</table>"

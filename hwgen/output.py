@@ -30,7 +30,9 @@ class OutputFolder:
             self.path = Path(tempfile.mkdtemp(prefix=f".{self.target.name}.", dir=self.target.parent))
             self.path.chmod(0o755)
         except OSError as error:
-            raise OutputError(f"can't write to {self.target.parent}: {error.strerror}; choose another folder with -o") from None
+            raise OutputError(
+                f"can't write to {self.target.parent}: {error.strerror}; choose another folder with -o"
+            ) from None
         return self
 
     def __exit__(self, *exc_info) -> None:
@@ -39,7 +41,9 @@ class OutputFolder:
     def commit(self) -> Path:
         """Replaces the target. Returns its path."""
         files = sorted(str(p.relative_to(self.path)) for p in self.path.rglob("*") if p.is_file())
-        (self.path / MANIFEST).write_text(json.dumps({"written by": "hwgen", "files": files}, indent=1), encoding="utf-8")
+        (self.path / MANIFEST).write_text(
+            json.dumps({"written by": "hwgen", "files": files}, indent=1), encoding="utf-8"
+        )
         check_ours(self.target)
         old = None
         if self.target.exists():

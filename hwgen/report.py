@@ -162,20 +162,24 @@ def summary(report: dict) -> list[str]:
         text = f"{name}: " + ", ".join(parts)
         best = seconds.get("simulated", seconds["estimated"])
         if name == "interval":
-            text += f" = {1e6 / best:,.0f} frames/s at {report['clock_mhz']:g} MHz (slowest block: {report['bottleneck']})"
+            text += (
+                f" = {1e6 / best:,.0f} frames/s at {report['clock_mhz']:g} MHz (slowest block: {report['bottleneck']})"
+            )
         else:
             text += f" = {best:,.1f} µs"
         lines.append(text)
     if "exact" in report:
         exact = report["exact"]
         lines.append(
-            f"exact: {exact['frames']} frames, {exact['values']:,} values compared on every stream, {exact['mismatches']} mismatches"
-            f" ({report['simulator']})"
+            f"exact: {exact['frames']} frames, {exact['values']:,} values compared on every stream, "
+            f"{exact['mismatches']} mismatches ({report['simulator']})"
         )
     if "accuracy" in report:
         accuracy = report["accuracy"]
         parts = [f"{name} {100 * value:.1f} %" for name, value in accuracy.items() if isinstance(value, float)]
         lines.append(f"accuracy: {', '.join(parts)} on {accuracy['frames']} labelled frames")
         if "outputs equal" in accuracy:
-            lines.append(f"outputs equal to the model's own: {accuracy['outputs equal']} of {accuracy['frames']} frames")
+            lines.append(
+                f"outputs equal to the model's own: {accuracy['outputs equal']} of {accuracy['frames']} frames"
+            )
     return lines

@@ -32,7 +32,9 @@ def test_help_is_quick():
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "hwgen", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "hwgen", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
         times.append(time.perf_counter() - start)
     assert "exit codes" in done.stdout
     assert min(times) < 0.3
@@ -103,7 +105,11 @@ CASES = {
     "both rates": (2, "not both", lambda t: [MODEL, "--fps", "10", "--interval", "10"]),
     "impossible rate": (3, "out of reach", lambda t: [MODEL, "--interval", "10"]),
     "frames missing": (2, "no such file", lambda t: [MODEL, "--simulate", t / "x.npy"]),
-    "layer": (2, "no layer 'conv9'.*first", lambda t: [MODEL, "--simulate", FRAMES, "--frames", "2", "--layer", "conv9"]),
+    "layer": (
+        2,
+        "no layer 'conv9'.*first",
+        lambda t: [MODEL, "--simulate", FRAMES, "--frames", "2", "--layer", "conv9"],
+    ),
     "layer without frames": (2, "--simulate", lambda t: [MODEL, "--layer", "first"]),
     "clock": (2, "clock", lambda t: [MODEL, "--clock", "0"]),
 }

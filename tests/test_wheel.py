@@ -19,7 +19,12 @@ def test_the_wheel_holds_hwgen_and_nothing_else(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert tops == {"hwgen", next(t for t in tops if t.endswith(".dist-info"))}
-    for folder, place in (("hwgen", "hwgen"), ("layers", "hwgen/layers"), ("boards", "hwgen/boards"), ("sim", "hwgen/sim")):
+    for folder, place in (
+        ("hwgen", "hwgen"),
+        ("layers", "hwgen/layers"),
+        ("boards", "hwgen/boards"),
+        ("sim", "hwgen/sim"),
+    ):
         for file in (ROOT / folder).rglob("*"):
             if file.suffix in {".py", ".v"}:
                 assert f"{place}/{file.relative_to(ROOT / folder)}" in names

@@ -1,7 +1,7 @@
 """Every folding that a piece of the network can take, with its cycles and its cost.
 
-A `Unit` is what is folded by one decision: a neuron block together with the window that feeds it, or a block on its own whose
-only choice is its lanes.
+A `Unit` is what is folded by one decision: a neuron block together with the window that feeds it, or a block on its
+own whose only choice is its lanes.
 """
 
 from __future__ import annotations

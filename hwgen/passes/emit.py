@@ -95,7 +95,8 @@ class Top(wiring.Component):
         return m
 
     def _name_nets(self, m: Module, node: Node) -> None:
-        """Gives a block's output streams, and the level of a FIFO, names in the top that benches and waveforms can rely on.
+        """Gives a block's output streams, and the level of a FIFO, names in the top that benches and waveforms can
+        rely on.
 
         The names that a module's own nets get in Verilog depend on what else is in the module.
         """

@@ -120,8 +120,8 @@ def fastest(folder: Folder) -> Plan:
         raise DoesNotFit(
             f"the network is too large for the board: even at {choices[-1]} cycles a frame it needs "
             f"{getattr(slowest.cost, kind):.0f} {kind} of the {getattr(folder.budget, kind):.0f} that the network may use; "
-            f"layer {largest.layer!r} alone takes {getattr(largest.op.cost(), kind):.0f}: make it smaller, use fewer bits, or choose a "
-            "larger board"
+            f"layer {largest.layer!r} alone takes {getattr(largest.op.cost(), kind):.0f}: "
+            "make it smaller, use fewer bits, or choose a larger board"
         )
     return best
 

@@ -113,7 +113,8 @@ def timing(graph: Graph) -> Timing:
 
 
 def dependence(graph: Graph, frames: int = 2) -> dict[str, np.ndarray]:
-    """For every node and each of its beats in `frames` frames the greatest input beat (counted per source) it depends on.
+    """For every node and each of its beats in `frames` frames the greatest input beat (counted per source) it depends
+    on.
 
     Where a network has several inputs, their beats are compared by the share of the frame that they stand for.
     """
