@@ -1,16 +1,18 @@
 """Whole networks: random graphs of operations through every pass and through the simulator, every stream compared."""
 
+import numpy as np
 import pytest
 
-from hwgen import verification
+from hwgen import ops, verification
 from hwgen.boards import BOARDS
 from hwgen.graph import evaluate
 from hwgen.passes.buffer import buffer
 from hwgen.passes.fold import Folder, fastest
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
-from hwgen.passes.schedule import timing
-from tests.graphs import inception, random_frames, residual
+from hwgen.tensor import TensorType
+from tests.graphs import GraphBuilder, inception, random_frames, residual, same
+from tests.on_time import assert_on_time
 
 
 def hardware(graph, interval=None):
@@ -52,12 +54,20 @@ def test_verilog_is_equal_on_every_stream(make, stalls, tmp_path):
         )
         result.check()
         assert result.frames == 3
-        estimate = timing(final)
         if not stalls:
-            assert result.interval_cycles <= estimate.interval, "the schedule promises this pace"
-            assert abs(result.latency_cycles - estimate.latency) <= max(8, 0.05 * estimate.latency)
-            for name, highest in result.fills.items():
-                assert highest <= final[name].op.depth
+            assert_on_time(final, result, f"interval {interval}")
+
+
+@pytest.mark.parametrize("choice", range(3))
+def test_branches_wait_for_each_other_at_full_rate(choice, tmp_path):
+    """What waits on the short way depends on the cycles of the FIFOs on the long one."""
+    b, rng = GraphBuilder("skip", TensorType((4, 3, 2), 0, 31)), np.random.default_rng(3)
+    x = b.activation("a", b.conv("c", "input", rng, (3, 3), 2, "ternary", padding=same((3, 3))))
+    graph = b.graph(b.add("sum", ops.Add((1, 32), 0), "input", x))
+    final = hardware(graph, Folder(lower(graph), BOARDS["zybo"].budget).intervals()[choice])
+    frames = random_frames(graph, 3, 0)
+    result = verification.simulate(final, frames, evaluate(final, frames), tmp_path, None, simulator="icarus").check()
+    assert_on_time(final, result)
 
 
 def test_one_layer_alone(tmp_path):
