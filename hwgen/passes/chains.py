@@ -107,16 +107,13 @@ def _refusal(nodes: Sequence[Node], plans: list) -> ModelError:
                 f"{MAX_LEVELS} are supported"
             )
             return ModelError(reason, layer=node.layer, change="use an activation of 12 bits or fewer")
-    wide = next((node for node in missing if node.type.width > MAX_WIDTH), None)
-    if wide is not None:
-        return ModelError(
-            f"its exact values need {wide.type.width} bits, hardware carries at most {MAX_WIDTH}",
-            layer=wide.layer,
-            change="put a QActivation behind it, or use scales that are powers of two (alpha='auto_po2')",
-        )
-    node = missing[-1]
-    reason = f"{node.op.function} without a quantizer behind it has no exact hardware"
-    return ModelError(reason, layer=node.layer, change="put a QActivation behind it")
+    node = missing[0]
+    if isinstance(node.op, ops.Activation) and node.type.width <= MAX_WIDTH:
+        reason = f"{node.op.function} without a quantizer behind it has no exact hardware"
+        return ModelError(reason, layer=node.layer, change="put a QActivation behind it")
+    reason = f"its exact values need {node.type.width} bits, hardware carries at most {MAX_WIDTH}"
+    change = "put a QActivation behind it, or use scales that are powers of two (alpha='auto_po2')"
+    return ModelError(reason, layer=node.layer, change=change)
 
 
 def _grouped(type: TensorType, nodes: Sequence[Node]) -> list[Stage] | None:
