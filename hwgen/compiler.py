@@ -22,7 +22,7 @@ from hwgen.read import read
 
 Progress = Callable[[str], None]  # called with the name of each stage as it starts
 
-ROUNDS = 6  # how often folding is repeated with what the FIFOs or the rows' ends turned out to cost
+ROUNDS = 12  # how often folding is repeated with what the FIFOs or the rows' ends turned out to cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,15 +129,14 @@ def _check_room(graph: Graph, folder: Folder, board: Board, interval: int) -> No
 
 
 def _fitting(folder: Folder, board: Board) -> Graph:
-    """The fastest folding whose FIFOs fit as well: what they cost is taken from the budget of the next try."""
+    """The fastest folding whose FIFOs fit as well: where they don't, the rest has to get by with that much less."""
     for _ in range(ROUNDS):
         plan = fastest(folder)
         over = _excess(cost(buffer(fork(plan.graph))), board.budget)
         if not over:
             return plan.graph
-        tighter = {kind: max(0.0, getattr(folder.budget, kind) - 1.1 * excess) for kind, excess in over.items()}
-        folder = folder.within(replace(folder.budget, **tighter))
+        less = {kind: max(0.0, getattr(plan.cost, kind) - 1.1 * excess) for kind, excess in over.items()}
+        folder = folder.within(replace(folder.budget, **less))
     kind = max(over, key=over.get)
-    raise DoesNotFit(
-        f"the network is too large for the board: with its FIFOs it takes {over[kind]:.0f} {kind} too many"
-    )
+    missing = f"{over[kind]:.0f} {kind}"
+    raise DoesNotFit(f"the network is too large for the board: with its FIFOs it takes {missing} too many")

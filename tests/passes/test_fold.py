@@ -9,6 +9,7 @@ from hwgen.compiler import cost, sized
 from hwgen.errors import DoesNotFit
 from hwgen.layers.block import Resources
 from hwgen.layers.convert import Convert
+from hwgen.passes.buffer import buffer
 from hwgen.passes.fold import Folder, Infeasible, fastest
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
@@ -71,3 +72,13 @@ def test_the_whole_design_keeps_the_interval_and_the_budget(make):
         assert total.lut <= ZYBO.budget.lut and total.bram36 <= ZYBO.budget.bram36
     with pytest.raises(DoesNotFit, match="out of reach"):
         sized(lowered, ZYBO, 3)
+
+
+@pytest.mark.parametrize("make", [inception, residual])
+@pytest.mark.parametrize("share", [0.17, 0.22, 0.3])
+def test_fifos_are_paid_from_the_same_budget(make, share):
+    """The fastest folding alone may just fit; with its FIFOs it has to fit too, or a slower one is taken."""
+    board = replace(ZYBO, resources=ZYBO.resources * share)
+    total = cost(buffer(fork(sized(lower(make(1)), board, None))))
+    for kind in ("lut", "lutram", "ff", "bram36", "dsp"):
+        assert getattr(total, kind) <= getattr(board.budget, kind), kind
