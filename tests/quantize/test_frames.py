@@ -64,3 +64,13 @@ def test_no_frames_and_no_numbers(graph):
 def test_raw_to_real():
     assert raw_to_real(TensorType((1, 1, 1), -8, 7, 3), np.array([-8, 3])).tolist() == [-1.0, 0.375]
     assert raw_to_real(TensorType((1, 1, 1), 0, 9, -1, divisor=3), np.array([6])).tolist() == [4.0]
+
+
+def test_raw_to_real_rounds_once():
+    rng = np.random.default_rng(0)
+    for bits in (52, 60, 100, 200):
+        for divisor in (1, 3, 49):
+            raw = [int(v) << bits - 50 | int(v) for v in rng.integers(-(2**50), 2**50, 50)]
+            type = TensorType((1, 1, 1), min(raw), max(raw), 20, divisor)
+            seen = raw_to_real(type, np.array(raw, dtype=np.int64 if bits <= 62 else object))
+            assert seen.tolist() == [float(v * type.step) for v in raw]
