@@ -12,6 +12,7 @@ from hwgen.graph import Graph, Node
 from hwgen.layers.block import Resources
 from hwgen.layers.depthwise import DepthwiseNeuron
 from hwgen.layers.neuron import Neuron
+from hwgen.passes.schedule import interval_in_place
 
 KINDS = ("lut", "lutram", "ff", "bram36", "dsp")
 SHOWN = ("lut", "ff", "bram36", "dsp")  # in the terminal's table
@@ -63,7 +64,7 @@ def build(design) -> dict:
         "bottleneck": timing.bottleneck,
         "fits": all(estimated[kind] <= budget[kind] for kind in KINDS),
         "resources": {"board": budget, "estimated": estimated},
-        "layers": [_layer(name, nodes) for name, nodes in by_layer(compiled.hardware).items()],
+        "layers": [_layer(name, nodes, compiled) for name, nodes in by_layer(compiled.hardware).items()],
         "fifos": [
             {"name": node.name, "depth": node.op.depth}
             for node in compiled.hardware.nodes
@@ -77,16 +78,18 @@ def build(design) -> dict:
     return report
 
 
-def _layer(name: str, nodes: list[Node]) -> dict:
+def _layer(name: str, nodes: list[Node], compiled) -> dict:
+    """A layer's entry. Its interval is what its slowest block could do; its latency counts from the network's first pixel."""
     last = nodes[-1]
-    slowest = max(nodes, key=lambda node: node.op.interval)
+    interval = max(interval_in_place(compiled.hardware, node) for node in nodes)
     return {
         "name": name,
         "shape": list(last.type.shape),
         "input_type": _type((*nodes[0].op.inputs, nodes[0].type)[0]),
         "output_type": _type(last.type),
         "folding": next((folding(n) for n in nodes if isinstance(n.op, (Neuron, DepthwiseNeuron))), folding(last)),
-        "interval_cycles": {"estimated": slowest.op.interval},
+        "interval_cycles": {"estimated": interval},
+        "latency_cycles": {"estimated": compiled.timing.finished[last.name]},
         "resources": {"estimated": resources(total(nodes))},
         "blocks": [{"name": n.name, "block": n.op.describe(), "folding": folding(n)} for n in nodes],
     }
@@ -115,6 +118,13 @@ def _add_simulation(report: dict, design) -> None:
         report["interval_cycles"]["simulated"] = run.interval_cycles
         report["frames_per_second"]["simulated"] = round(design.clock_mhz * 1e6 / run.interval_cycles, 1)
     report["latency_cycles"]["simulated"] = run.latency_cycles
+    for layer in report["layers"]:
+        name = layer["blocks"][-1]["name"]
+        last = run.last_seen.get(name, run.last_seen.get(f"{name}#0"))  # a fork's first branch
+        if last is not None:
+            layer["latency_cycles"]["simulated"] = int(last[0] - run.first_in[0])
+            if len(last) > 1:
+                layer["interval_cycles"]["simulated"] = int(last[-1] - last[-2])
     report["exact"] = {"frames": run.frames, "values": run.compared, "mismatches": run.mismatched}
     for fifo in report["fifos"]:
         fifo["highest"] = run.fills.get(fifo["name"])

@@ -44,7 +44,8 @@ class SimResult:
     """outputs: output name -> raw int64 (frames, H, W, C). top1: output name -> (frames,), where the output has it.
 
     first_in, last_in, first_out, last_out: (frames,) the cycle of a frame's first and last transfer over all inputs or
-    outputs. Cycles count from reset. compared: values compared, over all taps and outputs.
+    outputs. last_seen: tap name -> (frames,) the cycle of each frame's last transfer there. Cycles count from reset.
+    compared: values compared, over all taps and outputs.
     fills: FIFO name -> highest level. mismatches: in order of cycle, at most 16 beats a tap; `mismatched` counts the
     beats of all.
     """
@@ -62,6 +63,7 @@ class SimResult:
     mismatches: list[Difference]
     fills: dict[str, int]
     simulator: str = ""
+    last_seen: dict[str, np.ndarray] = field(default_factory=dict)
     build_seconds: float = 0.0
     run_seconds: float = 0.0
 
@@ -188,6 +190,9 @@ def read_results(path: Path, bench: Bench, frames: int, expected: Mapping[str, n
         mismatched=mismatched,
         mismatches=found,
         fills={fill.name: raw.fill[k] for k, fill in enumerate(bench.fills)},
+        last_seen={
+            tap.name: np.array([last for _, last in raw.frame["t", k][:frames]]) for k, tap in enumerate(bench.taps)
+        },
     )
 
 

@@ -47,11 +47,21 @@ def test_measured_values_stand_beside_the_estimates(design):
     blocks = {instances[node.name]: Resources(lut=3, ff=2) for node in graph.nodes}
     design.synthesized = SimpleNamespace(total=Resources(lut=700, ff=500), blocks=blocks)
     design.simulated = SimpleNamespace(
-        simulator="S", interval_cycles=800, latency_cycles=1500, frames=3, compared=9, mismatched=0, fills={}
+        simulator="S",
+        interval_cycles=800,
+        latency_cycles=1500,
+        frames=3,
+        compared=9,
+        mismatched=0,
+        fills={},
+        first_in=[10],
+        last_seen={"first": [900, 1700]},
     )
     found = report.build(design)
     design.synthesized = design.simulated = None
     json.dumps(found)
+    first = next(layer for layer in found["layers"] if layer["name"] == "first")
+    assert (first["latency_cycles"]["simulated"], first["interval_cycles"]["simulated"]) == (890, 800)
     assert found["resources"]["synthesized"]["lut"] == 700
     assert found["interval_cycles"]["simulated"] == 800 != found["interval_cycles"]["estimated"]
     assert found["exact"] == {"frames": 3, "values": 9, "mismatches": 0}

@@ -8,7 +8,7 @@ hardware does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -88,11 +88,15 @@ def _arrivals(beats: int, interval: int | None, frames: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Timing:
-    """Estimated cycles between frames and from first pixel in to last score out, and the block that sets the pace."""
+    """Estimated cycles between frames and from first pixel in to last score out, and the block that sets the pace.
+
+    finished: for each node the cycles from first pixel in to the last value of that frame there.
+    """
 
     interval: int
     latency: int
     bottleneck: str
+    finished: dict[str, int] = field(default_factory=dict)
 
 
 def timing(graph: Graph) -> Timing:
@@ -108,8 +112,8 @@ def timing(graph: Graph) -> Timing:
     steady = schedule(graph, paces[slowest])
     last = [ref.node for ref in graph.outputs]
     interval = max(paces[slowest], *(steady.interval(name) for name in last))
-    latency = max(int(alone.emitted[name][-1]) for name in last)
-    return Timing(interval, latency, slowest)
+    finished = {node.name: int(alone.emitted[node.name][-1]) for node in graph.nodes}
+    return Timing(interval, max(finished[name] for name in last), slowest, finished)
 
 
 def dependence(graph: Graph, frames: int = 2) -> dict[str, np.ndarray]:
