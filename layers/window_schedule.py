@@ -86,18 +86,22 @@ def stream_schedule(needs: np.ndarray, kept: np.ndarray, raster: Raster, arrival
     # Least cycles since the beat before: windows `pace` apart, and behind a frame's last column the empty ones.
     spacing = np.ones(len(kept), dtype=np.int64)
     completing = np.unique(needs[: len(needs) - raster.tail_windows])
-    places = np.cumsum(kept)[completing]
-    spacing[completing[1:]] = np.maximum(1, pace - np.diff(places) + 1)
-    emptying = max(raster.tail, raster.tail_windows * pace)
-    spacing[0] = max(1, 1 + emptying - (len(kept) - 1 - int(np.flatnonzero(kept)[-1])))
+    spacing[completing[1:]] = np.maximum(1, pace - np.diff(completing) + 1)
+    last, last_column = raster.tail_windows, int(np.flatnonzero(kept)[-1])
+    pushed, turns = raster.ends[len(raster.ends) - last :] - raster.columns + 1, np.arange(last) * pace
+    emptying = int((pushed + turns[::-1]).max(initial=0))
+    if last and len(completing):
+        emptying = max(emptying, last * pace - (last_column - int(completing[-1])))
+    spacing[0] = max(1, 1 + emptying - (len(kept) - 1 - last_column))
     spacing = np.tile(spacing, frames)
     steps = np.cumsum(spacing)
     taken = np.maximum.accumulate(arrivals - steps) + steps
     emitted = taken.reshape(frames, -1)[:, needs] + 1
-    if raster.tail_windows:
-        last = raster.tail_windows
-        pushed = raster.ends[-last:] - raster.columns + 1
-        emitted[:, -last:] += np.maximum(pushed, np.arange(1, last + 1) * pace)
+    if last:
+        due = emitted[:, -last:] + pushed
+        if len(needs) > last:
+            due[:, 0] = np.maximum(due[:, 0], emitted[:, -last - 1] + pace)
+        emitted[:, -last:] = np.maximum.accumulate(due - turns, axis=1) + turns
     return taken, emitted.reshape(-1)
 
 
