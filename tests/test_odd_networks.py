@@ -4,6 +4,8 @@ Networks without a layer, with several outputs, of one pixel or one row, constan
 divide, ... all at the fastest folding.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -151,6 +153,15 @@ def two_reshapes_of_one_value() -> Graph:
 
 
 # Branches
+
+
+def two_inputs() -> Graph:
+    """The second is needed once the first has passed a window, and its frames are smaller."""
+    b, rng = network((4, 4, 3))
+    b.add("second", ops.Input(TensorType((4, 4, 2), -4, 3)))
+    x = b.conv("c", "input", rng, (3, 3), 2, padding=same((3, 3)))
+    b.add("s", ops.Add((1, 1), 0), x, "second")
+    return replace(b.graph(b.add("t", ops.Concat((1, 1), 0), "s", "input")), inputs=("input", "second"))
 
 
 def a_value_added_to_itself() -> Graph:
