@@ -46,7 +46,7 @@ def _facts(report: dict) -> str:
     ):
         value, kind = _best(report[key])
         facts.append((f"{value:,.0f}", f"{unit}, {kind}"))
-    facts.append((f"{report['clock_mhz']:g} MHz", "clock"))
+    facts.append((f"{report['clock_mhz']:g} MHz", "clock, assumed"))
     facts.append((report["bottleneck"], "slowest block"))
     if "exact" in report:
         exact = report["exact"]

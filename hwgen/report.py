@@ -153,7 +153,7 @@ def table(report: dict):
         row = [layer["name"], shape, layer["output_type"], layer["folding"]]
         result.add_row(*row, str(layer["interval_cycles"]["estimated"]), *numbers(layer["resources"], kind))
     result.add_section()
-    result.add_row(f"all, {kind}", "", "", "", "", *numbers(report["resources"], kind))
+    result.add_row(kind, "", "", "", "", *numbers(report["resources"], kind))
     if kind != "estimated":
         result.add_row("estimated", "", "", "", "", *numbers(report["resources"], "estimated"))
     used, board = report["resources"][kind], report["resources"]["board"]
@@ -173,7 +173,7 @@ def summary(report: dict) -> list[str]:
         best = seconds.get("simulated", seconds["estimated"])
         if name == "interval":
             text += (
-                f" = {1e6 / best:,.0f} frames/s at {report['clock_mhz']:g} MHz (slowest block: {report['bottleneck']})"
+                f" = {1e6 / best:,.0f} frames/s at an assumed {report['clock_mhz']:g} MHz (slowest block: {report['bottleneck']})"
             )
         else:
             text += f" = {best:,.1f} µs"
