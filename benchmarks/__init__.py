@@ -1,0 +1,1 @@
+"""Programs that measure hwgen; run from the checkout, not installed."""
