@@ -9,6 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
+import hwgen
+from hwgen.frames import Frames
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 
 
@@ -50,8 +53,20 @@ def test_readme_states_the_accuracy_on_the_committed_frames(frames):
     assert right == readme(r"committed images, in QKeras \| (\d+) right")
 
 
-def test_readme_marks_where_measurements_go():
-    assert "\n<!-- measured -->\n" in (EXAMPLE / "README.md").read_text()
+def test_the_integer_model_gives_qkeras_own_scores(frames):
+    design = hwgen.compile(EXAMPLE / "digits.h5", board="zybo")
+    assert np.array_equal(design.evaluate(frames["x"]), frames["expected"])
+
+
+def test_the_verilog_gives_them_too_at_the_pace_that_readme_states(frames):
+    design = hwgen.compile(EXAMPLE / "digits.h5", board="zybo")
+    few = Frames(frames["x"][:4], frames["y"][:4], frames["expected"][:4])
+    result = design.simulate(few, simulator="icarus")
+    assert np.array_equal(result.outputs["output"], few.expected)
+    assert design.accuracy["outputs equal"] == 4 and design.accuracy["hardware"] == design.accuracy["QKeras"]
+    assert (result.top1["output"] == few.expected.argmax(axis=1)).all()
+    assert result.interval_cycles == readme(r"image behind image \| (\d+)")
+    assert result.latency_cycles == readme(r"last score out \| ([\d,]+)")
 
 
 def test_model_file_is_small_and_has_the_quantizers_that_readme_names():
