@@ -49,7 +49,7 @@ class Scale(Beatwise):
         for name, array in (("multiplier", self.multiplier), ("offset", self.offset)):
             if array.shape != (self.input.channels,):
                 raise ValueError(f"{name} of shape {array.shape} for {self.input.channels} channels")
-        self.result  # noqa: B018  refuses what needs too many bits
+        ops.checked(self.result)
 
     @cached_property
     def result(self):
