@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from amaranth.back import verilog
@@ -16,27 +15,7 @@ from hwgen.layers.sink import Sink
 from hwgen.layers.source import Source
 from hwgen.layers.stream import connect
 from hwgen.layers.view import View
-
-
-def identifier(name: str) -> str:
-    """A node's name as a Verilog identifier; distinct names stay distinct (see `identifiers`)."""
-    text = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    text = re.sub(r"_{2,}", "_", text).strip("_") or "block"
-    return text if text[0].isalpha() else f"n_{text}"
-
-
-def identifiers(graph: Graph) -> dict[str, str]:
-    """node name -> instance name, all different."""
-    result: dict[str, str] = {}
-    used: set[str] = set()
-    for node in graph.nodes:
-        name = base = identifier(node.name)
-        number = 2
-        while name.lower() in used:
-            name, number = f"{base}_{number}", number + 1
-        used.add(name.lower())
-        result[node.name] = name
-    return result
+from hwgen.passes.names import identifier, identifiers
 
 
 def port_prefix(kind: str, k: int) -> str:
@@ -59,10 +38,8 @@ class Top(wiring.Component):
 
     def __init__(self, graph: Graph):
         self.graph = graph
-        self.instances = identifiers(graph)
-        self.blocks = {
-            node.name: node.op.component() for node in graph.nodes if not isinstance(node.op, View)
-        }
+        self.instances = identifiers(node.name for node in graph.nodes)
+        self.blocks = {node.name: node.op.component() for node in graph.nodes if not isinstance(node.op, View)}
         members = {"frame_error": Out(1)}
         self._outer: list[tuple[str, str, str]] = []  # (outer member, block, its member)
         for kind, type_ in (("s", Source), ("m", Sink)):
@@ -105,7 +82,11 @@ class Top(wiring.Component):
             return
         for port in output_ports(node):
             stream, name = getattr(block, port), net(self.instances[node.name], port)
-            for value, part in ((stream.valid, "valid"), (stream.ready, "ready"), (stream.payload.as_value(), "payload")):
+            for value, part in (
+                (stream.valid, "valid"),
+                (stream.ready, "ready"),
+                (stream.payload.as_value(), "payload"),
+            ):
                 m.d.comb += Signal(len(value), name=f"{name}__{part}").eq(value)
         if isinstance(node.op, Fifo):
             m.d.comb += Signal(len(block.level), name=f"{net(self.instances[node.name], 'level')}").eq(block.level)
