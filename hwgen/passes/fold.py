@@ -19,8 +19,8 @@ from hwgen.layers.taps import divisors
 from hwgen.layers.view import View
 from hwgen.passes.candidates import KINDS, Unit, units
 
-PRICE_ROUNDS = 5  # how often an overdrawn resource is made dearer before an interval is given up
-PRICE_STEP = 3.0
+PRICE_ROUNDS = 40  # how often an overdrawn resource is made dearer before an interval is given up
+PRICE_STEP = 1.1
 
 
 @dataclass(frozen=True)
