@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 from hwgen.boards import Board
-from hwgen.errors import DoesNotFit
+from hwgen.errors import DoesNotFit, OutputError
 from hwgen.graph import Graph
 from hwgen.layers.block import Resources
 from hwgen.passes.buffer import buffer
@@ -70,16 +71,13 @@ def run(
     dump_ir: folder that gets the graph after each pass as text. Raises HwgenError.
     """
 
+    numbers = count(1)
+
     def stage(name: str, graph: Graph) -> Graph:
         if dump_ir is not None:
-            number = len(list(dump_ir.glob("*.txt")))
-            (dump_ir / f"{number}-{name}.txt").write_text(graph.dump(), encoding="utf-8")
+            dump(graph, dump_ir, f"{next(numbers)}-{name}.txt")
         return graph
 
-    if dump_ir is not None:
-        dump_ir.mkdir(parents=True, exist_ok=True)
-        for old in dump_ir.glob("[0-9]-*.txt"):
-            old.unlink()
     progress("reading the model")
     network = read(model)
     progress("quantizing")
@@ -92,6 +90,17 @@ def run(
     progress("sizing FIFOs")
     hardware = stage("buffer", buffer(forked))
     return Compiled(integer, hardware, timing(hardware), cost(hardware))
+
+
+def dump(graph: Graph, folder: Path, name: str) -> None:
+    """Writes a graph as text. Raises OutputError where the folder can't be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(graph.dump(), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"can't write {folder / name}: {error.strerror}; choose another folder for --dump-ir"
+        ) from None
 
 
 def cost(graph: Graph) -> Resources:

@@ -111,6 +111,7 @@ CASES = {
         lambda t: [MODEL, "--simulate", FRAMES, "--frames", "2", "--layer", "conv9"],
     ),
     "layer without frames": (2, "--simulate", lambda t: [MODEL, "--layer", "first"]),
+    "graphs into a file": (2, "--dump-ir", lambda t: [MODEL, "--dump-ir", text(t / "ir")]),
     "clock": (2, "clock", lambda t: [MODEL, "--clock", "0"]),
 }
 
