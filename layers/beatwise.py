@@ -54,6 +54,39 @@ class Beatwise(Block):
         return (taken,), taken + self.latency
 
 
+# Cycles from the end of a free-running pipeline to a valid output stream.
+THROUGH_CREDIT = 2
+
+
+class Pipelined(Beatwise):
+    """A block whose results come out of a free-running pipeline (see `free_running`), or that is nothing but wires."""
+
+    @property
+    @abstractmethod
+    def stages(self) -> int:
+        """Registers between the streams, without the output's own."""
+
+    @property
+    def is_wires(self) -> bool:
+        """Whether the streams are connected straight through, without any register."""
+        return False
+
+    @property
+    def latency(self):
+        return 0 if self.is_wires else self.stages + THROUGH_CREDIT
+
+    @property
+    def output_room(self):
+        return 0 if self.is_wires else credits_needed(self.stages)
+
+    @property
+    def output_lead(self):
+        return self.latency
+
+    def component(self):
+        return BeatwiseComponent(self)
+
+
 class BeatwiseComponent(wiring.Component):
     """A component with the block's ports, whose elaborate() calls back the block's `build(m, self)`."""
 
@@ -65,10 +98,6 @@ class BeatwiseComponent(wiring.Component):
         m = Module()
         self.block.build(m, self)
         return m
-
-
-# Cycles from the end of a free-running pipeline to a valid output stream.
-THROUGH_CREDIT = 2
 
 
 def free_running(m: Module, i, o, latency: int) -> tuple[Value, CreditedOutput]:

@@ -8,16 +8,13 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Mux, Signal, Value
 
 from hwgen.layers.beatwise import (
-    THROUGH_CREDIT,
-    Beatwise,
-    BeatwiseComponent,
+    Pipelined,
     delayed,
     free_running,
     free_running_cost,
 )
 from hwgen.layers.block import Resources
 from hwgen.layers.compare import at_least, at_least_luts
-from hwgen.layers.credit import credits_needed
 from hwgen.layers.stream import element_shape
 from hwgen.numeric import round_half_even
 from hwgen.tensor import TensorType
@@ -27,7 +24,7 @@ NARROW = 5
 
 
 @dataclass(frozen=True)
-class Requantize(Beatwise):
+class Requantize(Pipelined):
     """clip(round_half_even(raw · 2^-shift), lo, hi), with `frac` fractional bits. A negative shift is a left shift.
 
     What the range of the input makes unnecessary takes no hardware; a mere shift is wires.
@@ -84,19 +81,8 @@ class Requantize(Beatwise):
         return 2 if self.rounds and any(self.clips) and self.result.width > NARROW else 1
 
     @property
-    def output_room(self):
-        return credits_needed(self.stages) if self.stages else 0
-
-    @property
-    def output_lead(self):
-        return self.latency
-
-    @property
-    def latency(self):
-        return self.stages + THROUGH_CREDIT if self.stages else 0
-
-    def component(self):
-        return BeatwiseComponent(self)
+    def is_wires(self):
+        return not self.stages
 
     def build(self, m, ports):
         i, o = ports.i, ports.o

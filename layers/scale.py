@@ -11,15 +11,12 @@ from amaranth.hdl import Cat, Const, Mux, Value
 from hwgen import ops
 from hwgen.layers import rom
 from hwgen.layers.beatwise import (
-    THROUGH_CREDIT,
-    Beatwise,
-    BeatwiseComponent,
+    Pipelined,
     delayed,
     free_running,
     free_running_cost,
 )
 from hwgen.layers.block import Resources
-from hwgen.layers.credit import credits_needed
 from hwgen.layers.elastic import counter, counter_cost
 from hwgen.layers.sums import Sum, Term, digits
 from hwgen.tensor import TensorType
@@ -31,7 +28,7 @@ MOST_DIGITS = 3  # signed digits of a constant that are added rather than multip
 
 
 @dataclass(frozen=True, eq=False)
-class Scale(Beatwise):
+class Scale(Pipelined):
     """raw·multiplier + offset; multiplier, offset: int64 (C,). frac: the fractional bits that the multiplier adds.
 
     Powers of two, and lanes with one constant of few signed digits, are shifts and adders; all else is DSPs, products
@@ -145,22 +142,7 @@ class Scale(Beatwise):
         product = 0 if self.shifts and self.groups == 1 else 1
         return self._operands + product + self._levels
 
-    @property
-    def output_room(self):
-        return credits_needed(self.stages)
-
-    @property
-    def output_lead(self):
-        return self.latency
-
-    @property
-    def latency(self):
-        return self.stages + THROUGH_CREDIT
-
     # --- the hardware -------------------------------------------------------------------------------------------------
-
-    def component(self):
-        return BeatwiseComponent(self)
 
     def build(self, m, ports):
         start, output = free_running(m, ports.i, ports.o, self.stages)

@@ -11,16 +11,13 @@ from amaranth.hdl import Cat, Const, Mux, Value
 
 from hwgen.layers import rom
 from hwgen.layers.beatwise import (
-    THROUGH_CREDIT,
-    Beatwise,
-    BeatwiseComponent,
+    Pipelined,
     delayed,
     free_running,
     free_running_cost,
 )
 from hwgen.layers.block import Resources
 from hwgen.layers.compare import at_least, at_least_luts, comparator_cost
-from hwgen.layers.credit import credits_needed
 from hwgen.layers.elastic import counter, counter_cost
 from hwgen.tensor import TensorType
 
@@ -46,7 +43,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Threshold(Beatwise):
+class Threshold(Pipelined):
     """lo + #{k: x >= T[c, k]}, or for a falling channel lo + L − #{k: x >= T[c, k]}, which never rises with x.
 
     thresholds: int64 (C, L), or (1, L) for all channels; sorted; may lie outside the range of the input.
@@ -170,21 +167,10 @@ class Threshold(Beatwise):
         return 1 if self.groups == 1 else rom.latency(self._parallel_style, self.groups) + 1
 
     @property
-    def output_room(self):
-        return credits_needed(self.stages) if self.stages else 0
-
-    @property
-    def output_lead(self):
-        return self.latency
-
-    @property
-    def latency(self):
-        return self.stages + THROUGH_CREDIT if self.stages else 0
+    def is_wires(self):
+        return not self.stages
 
     # --- the hardware -------------------------------------------------------------------------------------------------
-
-    def component(self):
-        return BeatwiseComponent(self)
 
     def build(self, m, ports):
         i, o = ports.i, ports.o
