@@ -12,13 +12,14 @@ import argparse
 import datetime
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 import hwgen
+from benchmarks.steps import Steps
+from benchmarks.tables import NOT_RUN, markdown
 from hwgen.boards import BOARDS
 from hwgen.errors import HwgenError, ModelError
 from hwgen.quantize import raw_to_real
@@ -26,7 +27,6 @@ from hwgen.quantize import raw_to_real
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = Path(os.environ.get("HWGEN_SHARED_MODELS", ROOT.parent / "shared" / "models"))
 FRAMES = 3
-NOT_RUN = "not run"
 RESOURCES = ("lut", "ff", "bram36", "dsp")
 
 
@@ -65,23 +65,15 @@ class Measured:
 
 def measure(network: Network, path: Path, board: str, simulate: bool, synthesize: bool) -> Measured:
     """Compiles for the highest rate that fits the board, and runs what was asked for."""
-    seconds: dict[str, float] = {}
-
-    def timed(step: str, work):
-        print(f"{network.name} on {board}: {step}", file=sys.stderr, flush=True)
-        start = time.perf_counter()
-        result = work()
-        seconds[step] = time.perf_counter() - start
-        return result
-
-    design = timed("compile", lambda: hwgen.compile(path, board, input_type=network.input_type))
-    timed("write Verilog", lambda: design.verilog)
+    steps = Steps(f"{network.name} on {board}")
+    design = steps.run("compile", lambda: hwgen.compile(path, board, input_type=network.input_type))
+    steps.run("write Verilog", lambda: design.verilog)
     if simulate:
         frames = random_frames(design)
-        timed("simulate", lambda: design.simulate(frames))
+        steps.run("simulate", lambda: design.simulate(frames))
     if synthesize:
-        timed("synthesize", design.synthesize)
-    return Measured(network, design.report(), seconds)
+        steps.run("synthesize", design.synthesize)
+    return Measured(network, design.report(), steps.seconds)
 
 
 def random_frames(design) -> np.ndarray:
@@ -90,14 +82,6 @@ def random_frames(design) -> np.ndarray:
     type_ = graph[graph.inputs[0]].type
     raw = np.random.default_rng(0).integers(type_.lo, type_.hi + 1, (FRAMES, *type_.shape))
     return raw_to_real(type_, raw).reshape(FRAMES, *graph.frame_shape.get(graph.inputs[0], type_.shape))
-
-
-def markdown(heading: list[str], rows: list[list[str]]) -> str:
-    """A table; columns of numbers are set flush right."""
-    columns = list(zip(*rows))
-    numbers = [all(cell in ("", NOT_RUN) or cell[0].isdigit() for cell in column) for column in columns]
-    lines = [heading, ["---:" if right else "---" for right in numbers], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def rates(results: list[Measured]) -> str:
