@@ -48,12 +48,13 @@ class Compiled:
     hardware: Graph
     timing: Timing
     cost: Resources
+    family: str
 
     @cached_property
     def emitted(self) -> Emitted:
         """The Verilog; made when it is first asked for, as that takes longer than all before it."""
         with collector_paused():
-            return emit(self.hardware)
+            return emit(self.hardware, self.family)
 
 
 def run(
@@ -89,7 +90,7 @@ def run(
     forked = stage("fork", fork(folded))
     progress("sizing FIFOs")
     hardware = stage("buffer", buffer(forked))
-    return Compiled(integer, hardware, timing(hardware), cost(hardware))
+    return Compiled(integer, hardware, timing(hardware), cost(hardware), board.family)
 
 
 def dump(graph: Graph, folder: Path, name: str) -> None:

@@ -13,8 +13,9 @@ from hwgen.layers.fifo import Fifo
 from hwgen.layers.sink import Sink
 from hwgen.layers.source import Source
 from hwgen.layers.view import View
-from hwgen.passes.emit import Emitted, emit, net, output_ports
+from hwgen.passes.emit import Emitted, net, output_ports
 from hwgen.sim.bench import Axi, Bench, Fill, Tap
+from hwgen.sim.primitives import primitives
 from hwgen.sim.result import SimResult
 from hwgen.sim.simulate import simulate as run_bench
 
@@ -38,12 +39,12 @@ def bench(graph: Graph, emitted: Emitted, file: Path) -> Bench:
         for k, port in enumerate(ports):
             name = node.name if len(ports) == 1 else f"{node.name}#{k}"
             taps.append(Tap(name, node.layer, "", net(instance, port), node.type, node.op.lanes_out))
-    return Bench(emitted.top, (file,), tuple(sources), tuple(sinks), tuple(taps), tuple(fills))
+    verilog = (file, *primitives(emitted.family))
+    return Bench(emitted.top, verilog, tuple(sources), tuple(sinks), tuple(taps), tuple(fills))
 
 
-def simulate(graph: Graph, raw, values, workdir: Path, emitted: Emitted | None, **options) -> SimResult:
+def simulate(graph: Graph, raw, values, workdir: Path, emitted: Emitted, **options) -> SimResult:
     """Simulates the graph's Verilog on raw frames; `values` are what `evaluate` gave for every node."""
-    emitted = emit(graph) if emitted is None else emitted
     file = workdir / f"{emitted.top}.v"
     file.write_text(emitted.text, encoding="utf-8")
     watched = bench(graph, emitted, file)

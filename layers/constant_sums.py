@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from amaranth.hdl import C
 
-from hwgen.layers.adder_tree import Operand, plan
-from hwgen.layers.arithmetic import Arithmetic, Sum, close, registered
+from hwgen.layers.arithmetic import Arithmetic, registered
 from hwgen.layers.block import Resources
+from hwgen.layers.ternary_tree import Term, tree
 
 
 @dataclass(frozen=True)
@@ -22,66 +22,49 @@ class Constants(Arithmetic):
 
     most: int = 1
     all: int = 1
+    stages = 0
 
     @property
     def runs(self):
-        return ((self.x, self.taps),)  # for the interface alone: each neuron has its own leaves
-
-    @property
-    def bits(self):
-        return 1, self.latency
-
-    @property
-    def latency(self):
-        return max(self.most - 1, 0).bit_length()
+        return ((Term(0, self.mask), max(self.most, 1)),)
 
     @property
     def delays(self):
-        return (self.latency,)
-
-    def digits(self, weights):
-        raise NotImplementedError("each neuron has its own digits")
-
-    operands = digits
-
-    def _terms(self, weights: np.ndarray) -> tuple[list[int], tuple[Operand, ...]]:
-        x, source, leaves = self.x, [], []
-        for k, weight in enumerate(weights.tolist()):
-            for exponent, sign in signed_digits(weight):
-                source.append(k)
-                leaves.append(Operand(x.lo, x.hi, exponent, sign))
-        return source, tuple(leaves)
+        return ()
 
     def encode(self, weights):
-        positive, constants = [], []
-        for lane in weights[0]:
-            _, leaves = self._terms(lane)
-            if not leaves:
-                positive.append(False)
-                constants.append(0)
-                continue
-            tree, signs = plan(leaves), np.array([leaf.sign for leaf in leaves])
-            bits, constant = close(*tree.encode(signs, np.full_like(signs, -self.offset)), tree.root)
-            positive.append(bits[-1])
-            constants.append(int(constant))
-        return np.array(positive)[None, :, None], np.array(constants, dtype=np.int64)[None]
+        constants = np.zeros(weights.shape[:2], dtype=np.int64)
+        for word, lane in np.ndindex(weights.shape[:2]):
+            for weight in weights[word, lane].tolist():
+                for exponent, sign in signed_digits(weight):
+                    constants[word, lane] -= (sign * self.offset + (self.mask if sign < 0 else 0)) << exponent
+        return np.zeros((*weights.shape[:2], 0), dtype=bool), constants
 
-    def build(self, m, x, bits, words, shared):
-        source, leaves = self._terms(words[0])
-        if not leaves:
-            return Sum(C(0, 1), bits[-1], 1, 0)
-        tree = plan(leaves)
-        root = tree.build(m, [x[k] for k in source], [])
-        for _ in range(self.latency - tree.depth):
-            root = registered(m, root)
-        return Sum(root, bits[-1], tree.root.sign, tree.root.exponent)
+    def build(self, shared, x, bits, words):
+        sums = []
+        for lane in words[0]:
+            terms, values = [], []
+            for k, weight in enumerate(lane.tolist()):
+                for exponent, sign in signed_digits(weight):
+                    terms.append(Term(exponent, self.mask))
+                    values.append(x[k] if sign > 0 else (~x[k])[: self.x_width])
+            terms, values = terms or [Term(0, 0)], values or [C(0, 1)]
+            graph = tree(tuple((term, 1) for term in terms))
+            roots = graph.build(shared.cells, values)
+            for _ in range(self.tree.depth - graph.depth):
+                roots = [registered(shared.m, root) for root in roots]
+            sums.append([(value, term.exponent) for value, term in zip(roots, graph.roots)])
+        return sums
+
+    def leaves(self, shared, x, bits, words):
+        raise NotImplementedError("each neuron has its own digits")
+
+    def leaf_cost(self, lanes):
+        return Resources()
 
     def cost(self, lanes):
-        # As many adders as digits, less one. Shifts leave an adder little more than the input's bits to add.
-        adders, width = max(self.all - lanes, 0), self.x.width
-        return Resources(
-            lut=adders * (width - 0.5), ff=adders * (width + 2), carry4=adders * math.ceil((width + 3) / 4)
-        )
+        adders, width = max(self.all - lanes, 0) / 2, self.x_width
+        return Resources(lut=adders * (width + 1), ff=adders * (width + 2), carry4=adders * math.ceil((width + 3) / 4))
 
 
 def signed_digits(value: int) -> list[tuple[int, int]]:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.layers import dot_plan
-from hwgen.layers.arithmetic import Arithmetic
 from hwgen.layers.block import Block, Resources, paced
+from hwgen.layers.byid import ById
 from hwgen.layers.dot_plan import Loops, Plan
 from hwgen.layers.dot_products import DotProducts
-from hwgen.layers.neuron import ById, check_memory, profile, result_range
+from hwgen.layers.neuron import check_memory, profile, result_range
 from hwgen.layers.taps import Taps
 from hwgen.layers.weights import Weights, arithmetics, choose
 from hwgen.tensor import TensorType
@@ -94,12 +93,14 @@ class DepthwiseNeuron(Block):
         x, lanes = self.input, self.lanes_out
         how = choose(self.profile, x.lo, x.hi, parallel, loops.words, lanes, self.multiplier, self.arithmetic)
         width = self.result.width
-        return Plan(how, loops, self.taps.parallel, lanes, self.multiplier, width + how.halve, width, self.memory)
+        return Plan(how, loops, self.taps.parallel, lanes, self.multiplier, width, self.memory)
 
-    def arithmetics(self) -> dict[str, Arithmetic]:
-        """By name, every arithmetic that could do this block in this folding."""
+    def arithmetics(self) -> tuple[str, ...]:
+        """The names of all arithmetics that could do this block in this folding."""
         parallel = self.taps.rows * self.taps.columns
-        return arithmetics(self.profile, self.input.lo, self.input.hi, parallel, self.loops.words)
+        return tuple(
+            arithmetics(self.profile, self.input.lo, self.input.hi, parallel, self.loops.words, self.multiplier)
+        )
 
     # --- streams and time -----------------------------------------------------------------------------------------
 
@@ -131,7 +132,7 @@ class DepthwiseNeuron(Block):
         return (taken,), taken[self.loops.beats - 1 :: self.loops.beats] + self.plan.latency
 
     def cost(self) -> Resources:
-        return dot_plan.cost(self.plan)
+        return self.plan.cost()
 
     # --- hardware -------------------------------------------------------------------------------------------------
 
@@ -154,5 +155,5 @@ class DepthwiseNeuron(Block):
         how = self.plan
         return (
             f"DepthwiseNeuron[{self.taps.parallel} of {self.taps.fan_in} → {self.lanes_out}, "
-            f"{self.kind}, {type(how.arithmetic).__name__}, {how.style}]"
+            f"{self.kind}, {how.name}, {how.style}]"
         )

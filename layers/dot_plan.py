@@ -47,8 +47,8 @@ class Loops:
 class Plan:
     """How `loops` are done by the hardware.
 
-    inputs: values a beat. lanes: results a beat; sharing: how many of them have the same inputs. accumulator, result:
-    their bits. memory: "auto", or a style of the weights' ROM.
+    inputs: values a beat. lanes: results a beat; sharing: how many of them have the same inputs. width: bits of a result
+    and its accumulator. memory: "auto", or a style of the weights' ROM.
     """
 
     arithmetic: Arithmetic
@@ -56,13 +56,19 @@ class Plan:
     inputs: int
     lanes: int
     sharing: int
-    accumulator: int
-    result: int
+    width: int
     memory: str
 
     @property
+    def name(self) -> str:
+        return type(self.arithmetic).__name__
+
+    def cost(self) -> Resources:
+        return _cost(self)
+
+    @property
     def columns(self) -> int:
-        return self.arithmetic.bits[0] * self.lanes
+        return self.arithmetic.stored * self.lanes
 
     @property
     def style(self) -> str:
@@ -105,23 +111,21 @@ def _line_cost(steps: int, bits: int) -> Resources:
 
 
 @lru_cache(maxsize=65536)
-def cost(plan: Plan) -> Resources:
+def _cost(plan: Plan) -> Resources:
     """The resources of a DotProducts component."""
-    loops, arithmetic, lanes, width = plan.loops, plan.arithmetic, plan.lanes, plan.accumulator
+    loops, arithmetic, lanes, width = plan.loops, plan.arithmetic, plan.lanes, plan.width
     total = arithmetic.cost(plan.sharing) * (lanes / plan.sharing)
-    x = arithmetic.x.width
     flipped = plan.inputs if arithmetic.offset else 0
-    total += Resources(lut=flipped, ff=plan.inputs * x * rom.latency(plan.style, loops.words))
-    bits, delays = arithmetic.bits
-    total += rom.cost(loops.words, plan.columns, plan.style, delays / bits)
+    total += Resources(lut=flipped, ff=plan.inputs * arithmetic.x_width * rom.latency(plan.style, loops.words))
+    total += rom.cost(loops.words, plan.columns, plan.style, arithmetic.late, paired=True)
     # The accumulator's adder, the output register, the initial values.
-    total += Resources(lut=width, ff=plan.result, carry4=math.ceil(width / 4)) * lanes
-    total += rom.cost(loops.sums, lanes * width, "logic")
+    total += Resources(lut=width, ff=width, carry4=math.ceil((width + 1) / 4)) * lanes
+    total += rom.cost(loops.sums, lanes * width, "logic", paired=True)
     if loops.beats > 1:
         total += Resources(lut=width, ff=width) * lanes
         total += _line_cost(plan.line, lanes * width)
     # The queue and the credits.
-    bits, depth = lanes * plan.result, max(plan.fifo_depth, 3)
+    bits, depth = lanes * width, max(plan.fifo_depth, 3)
     total += queue.cost(bits, depth, queue.cheaper(bits, depth)) + up_down_cost((plan.fifo_depth + 1).bit_length())
     counts = [loops.words, loops.sums]
     if loops.words not in (loops.turns, loops.beats):

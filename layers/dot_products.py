@@ -24,8 +24,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
 from hwgen.layers import rom
-from hwgen.layers.adder_tree import inverted
-from hwgen.layers.arithmetic import Sum, registered
+from hwgen.layers.arithmetic import Shared, registered
+from hwgen.layers.cells import Cells
 from hwgen.layers.credit import CreditedOutput
 from hwgen.layers.dot_plan import SHIFT_LIMIT, Plan, ring_style
 from hwgen.layers.elastic import plus_one
@@ -34,26 +34,30 @@ from hwgen.tensor import TensorType
 
 
 class DotProducts(wiring.Component):
-    """result[sum] = ((initial[sum] + Σ (hardware sums) << shift) >> halve), `lanes` of them a beat.
+    """result[sum] = initial[sum] + Σ (hardware sums) << shift, `lanes` of them a beat.
 
     ports: the block's. input, result: types of the two streams. picks: for each lane the indices of its inputs in a
-    beat. weights: (words, lanes, taps). initial: (sums, lanes) Python integers, the arithmetic's constants not yet in.
-    shift: left shift of the sums on the result's grid, in bits of 2^-halve.
+    beat, the same for `plan.sharing` neighbours. weights: (words, lanes, taps). initial: (sums, lanes) Python integers,
+    the arithmetic's constants not yet in. shift: left shift of the sums on the result's grid.
     """
 
     def __init__(self, ports, input: TensorType, result: TensorType, plan: Plan, picks, weights, initial, shift: int):
         super().__init__(ports)
         self._input, self._result, self._plan, self._picks = input, result, plan, picks
         self._weights, self._shift = weights, shift
-        codes, constants = plan.arithmetic.encode(weights)
-        self._codes = codes
-        loops, halve = plan.loops, plan.arithmetic.halve
+        encoded = [plan.arithmetic.encode(weights[:, lanes]) for lanes in self._shared_lanes]
+        self._codes, constants = (np.concatenate(parts, axis=1) for parts in zip(*encoded))
+        loops = plan.loops
         constants = constants.reshape(loops.groups, loops.beats, loops.turns, -1).sum(axis=1).reshape(loops.sums, -1)
-        modulus = 1 << (result.width + halve)
+        modulus = 1 << result.width
         self._initial = [
-            [((int(c) << shift) + (int(b) << halve)) % modulus for c, b in zip(*rows)]
-            for rows in zip(constants, initial)
+            [((int(c) << shift) + int(b)) % modulus for c, b in zip(*rows)] for rows in zip(constants, initial)
         ]
+
+    @property
+    def _shared_lanes(self) -> list[slice]:
+        """Lanes that have the same inputs."""
+        return [slice(k, k + self._plan.sharing) for k in range(0, self._plan.lanes, self._plan.sharing)]
 
     def elaborate(self, platform):
         m = Module()
@@ -70,25 +74,25 @@ class DotProducts(wiring.Component):
         ]
 
         # Inputs and weights meet behind their registers.
-        weights = rom.Rom(self._codes.reshape(loops.words, -1), plan.style, np.tile(plan.arithmetic.delays, plan.lanes))
+        arithmetic = plan.arithmetic
+        codes = self._codes.reshape(loops.words, -1)
+        weights = rom.Rom(codes, plan.style, np.tile(arithmetic.delays, plan.lanes), Cells(m, platform))
         bits = weights.build(m, address)
         x = [self.i.payload[k] for k in range(plan.inputs)]
-        if plan.arithmetic.offset_binary:
-            # Offset binary: the sign bit of two's complement, inverted.
-            x = [Cat(v[:-1], ~v[-1]) if self._input.signed else v for v in x]
+        # Offset binary: the sign bit of two's complement, inverted.
+        x = [Cat(v[:-1], ~v[-1]) if self._input.signed else v for v in x]
         for _ in range(rom.latency(plan.style, loops.words)):
             x = [registered(m, v) for v in x]
-        shared = {}
-        each = len(plan.arithmetic.delays)
-        sums = [
-            plan.arithmetic.build(m, [x[k] for k in pick], bits[q * each : (q + 1) * each], self._weights[:, q], shared)
-            for q, pick in enumerate(self._picks)
-        ]
+        each, sums = len(arithmetic.delays), []
+        for lanes in self._shared_lanes:
+            picked = [x[k] for k in self._picks[lanes.start]]
+            own = [bits[q * each : (q + 1) * each] for q in range(lanes.start, lanes.stop)]
+            sums += arithmetic.build(Shared(m, platform), picked, own, self._weights[:, lanes])
         arrived = step
         for _ in range(plan.push_latency - 1):
             arrived, before = Signal(), arrived
             m.d.sync += arrived.eq(before)
-        totals, complete = self._accumulate(m, sums, arrived)
+        totals, complete = self._accumulate(m, Cells(m, platform), sums, arrived)
 
         # Results.
         pushed = Signal()
@@ -96,7 +100,7 @@ class DotProducts(wiring.Component):
         m.d.comb += output.push.eq(pushed)
         for q, total in enumerate(totals):
             result = Signal(element_shape(self._result), reset_less=True)
-            m.d.sync += result.eq(total[plan.arithmetic.halve :])
+            m.d.sync += result.eq(total)
             m.d.comb += output.payload[q].eq(result)
         return m
 
@@ -113,10 +117,10 @@ class DotProducts(wiring.Component):
             address, _ = _counter(m, loops.words, step)
         return address, last_beat, last_turn
 
-    def _accumulate(self, m: Module, sums, arrived):
+    def _accumulate(self, m: Module, cells: Cells, sums, arrived):
         """The totals up to this iteration, and whether they are complete."""
         plan, loops = self._plan, self._plan.loops
-        width = self._result.width + plan.arithmetic.halve
+        width = self._result.width
         # Low bits that nobody ever sets need no adder, no register and no delay line.
         every = 0
         for row in self._initial:
@@ -128,8 +132,8 @@ class DotProducts(wiring.Component):
             [[(value >> low >> k) & 1 for value in row for k in range(width)] for row in self._initial], dtype=bool
         )
         if loops.beats == 1:
-            addends, complete = self._initial_values(m, initial, arrived, 0), Const(1)
-            totals = [_added(a, s, shift, width) for a, s in zip(_split(addends, width), sums)]
+            addends, complete = self._initial_values(m, cells, initial, arrived, 0), Const(1)
+            totals = [_added(cells, Cat(*a), s, shift, width) for a, s in zip(_split(addends, width), sums)]
         else:
             _, last_turn = _counter(m, loops.turns, arrived)
             beat, complete = _counter(m, loops.beats, arrived & last_turn)
@@ -138,13 +142,13 @@ class DotProducts(wiring.Component):
                 fresh = complete
             else:
                 fresh = Mux(last_turn, complete, beat == 0)
-            values = self._initial_values(m, initial, arrived & fresh, 1)
+            values = self._initial_values(m, cells, initial, arrived & fresh, 1)
             first = initial[0].reshape(-1, width)
             totals, partials = [], Signal(plan.lanes * width)
             lines = _delayed(m, partials, plan.line, arrived)
             for q, value in enumerate(_split(values, width)):
                 addend = Signal(width, init=sum(int(bit) << k for k, bit in enumerate(first[q])))
-                total = _added(addend, sums[q], shift, width)
+                total = _added(cells, addend, sums[q], shift, width)
                 m.d.comb += partials[q * width : (q + 1) * width].eq(total)
                 totals.append(partials[q * width : (q + 1) * width])
                 delayed = lines[q * width : (q + 1) * width]
@@ -152,7 +156,7 @@ class DotProducts(wiring.Component):
                     m.d.sync += addend.eq(Mux(fresh, Cat(*value), delayed))
         return [Cat(Const(0, low), total) for total in totals], complete
 
-    def _initial_values(self, m: Module, initial: np.ndarray, advance, first: int) -> list:
+    def _initial_values(self, m: Module, cells: Cells, initial: np.ndarray, advance, first: int) -> list:
         """Columns of the initial values, one after the other at each `advance`, from `first` on.
 
         The ROM's register is filled in the first cycle after reset, long before the first sum arrives.
@@ -163,7 +167,7 @@ class DotProducts(wiring.Component):
         enable = Signal()
         m.d.comb += enable.eq(advance | ~primed)
         address, _ = _counter(m, count, enable, first % count)
-        return rom.Rom(initial, "logic").build(m, address, enable)
+        return rom.Rom(initial, "logic", cells=cells).build(m, address, enable)
 
 
 def _counter(m: Module, modulo: int, step, init: int = 0):
@@ -201,10 +205,16 @@ def _split(columns: list, width: int) -> list:
     return [columns[k : k + width] for k in range(0, len(columns), width)]
 
 
-def _added(addend, total: Sum, shift: int, width: int):
-    """addend ± (total << shift), in `width` bits, the low bits of the addend led past the adder."""
-    addend, shift = Cat(*addend) if isinstance(addend, list) else addend, shift + total.exponent
-    if shift >= width:
+def _added(cells: Cells, addend, terms: list, shift: int, width: int):
+    """addend + (Σ terms << shift), in `width` bits, the low bits of the addend led past the adder."""
+    least = min(exponent for _, exponent in terms)
+    low = least + shift
+    if low >= width:
         return addend
-    high = addend[shift:] + total.value if total.sign > 0 else addend[shift:] - inverted(total.value, total.positive)
-    return Cat(addend[:shift], high[: width - shift])
+    bits = width - low
+    values = [value << exponent - least if exponent > least else value for value, exponent in terms]
+    if len(values) == 2 and not any(value.shape().signed for value in values):
+        total = cells.add3(addend[low:], *values, bits)
+    else:
+        total = sum(values, start=addend[low:])[:bits]
+    return Cat(addend[:low], total)

@@ -7,11 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwgen.layers import dot_plan
-from hwgen.layers.arithmetic import Arithmetic
+from hwgen.layers.arithmetic import input_bits, input_offset
 from hwgen.layers.block import Block, Resources, paced
+from hwgen.layers.byid import ById
 from hwgen.layers.dot_plan import Loops, Plan
 from hwgen.layers.dot_products import DotProducts
+from hwgen.layers.serial_products import SerialProducts
+from hwgen.layers.serial_tables import MOST_WEIGHTS, SerialPlan, tables
 from hwgen.layers.taps import Taps
 from hwgen.layers.weights import Weights, arithmetics, choose
 from hwgen.numeric import matmul
@@ -30,7 +32,7 @@ class Neuron(Block):
     frac:       fractional bits of the weights. shift: left shift of the sum onto the bias's grid.
     neurons:    neurons in parallel, a divisor of N; the other N / neurons take their turns while an input beat stays.
     memory:     where the weights lie: "logic" (LUTs), "block" (block RAM), "auto".
-    arithmetic: how to multiply, one of `arithmetics()`, or "auto" for the cheapest.
+    arithmetic: how to multiply, one of `arithmetics()`, or "auto" for the cheapest that does a word a cycle.
 
     A position takes exactly beats · N / neurons cycles. A beat is taken from the input in its last turn. Raises
     ValueError for a folding that doesn't divide, or an arithmetic that can't do these weights.
@@ -98,15 +100,42 @@ class Neuron(Block):
         return Loops(1, self.taps.beats, self.fold)
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> Plan | SerialPlan:
+        if self.arithmetic == "serial":
+            return self._serial
         loops, parallel, q = self.loops, self.taps.parallel, self.neurons
         how = choose(self.profile, self.input.lo, self.input.hi, parallel, loops.words, q, q, self.arithmetic)
-        width = self.result.width
-        return Plan(how, loops, parallel, q, q, width + how.halve, width, self.memory)
+        return Plan(how, loops, parallel, q, q, self.result.width, self.memory)
 
-    def arithmetics(self) -> dict[str, Arithmetic]:
-        """By name, every arithmetic that could do this block in this folding."""
-        return arithmetics(self.profile, self.input.lo, self.input.hi, self.taps.parallel, self.loops.words)
+    @property
+    def _serial(self) -> SerialPlan:
+        if not self._can_be_serial:
+            raise ValueError("arithmetic 'serial' wants whole positions, each for as many cycles as divide its bits")
+        least, most = self._sum_range
+        width = max(most.bit_length(), (~least).bit_length()) + 1
+        x, turns = self.input, self.fold
+        bits = input_bits(x.lo, x.hi)
+        own = tables(ById(self.weights))
+        return SerialPlan(own, self.taps.fan_in, bits, x.signed, turns, self.neurons, self.result.width, width)
+
+    @property
+    def _can_be_serial(self) -> bool:
+        bits = input_bits(self.input.lo, self.input.hi)
+        whole = self.taps.beats == 1 and 2 <= self.fold <= bits and bits % self.fold == 0
+        return whole and self.weights.size <= MOST_WEIGHTS
+
+    @property
+    def _sum_range(self) -> tuple[int, int]:
+        """Of bias·2^-shift + Σ w·x over unsigned inputs, some of their high bits perhaps still missing."""
+        lo, hi = self.input.lo, self.input.hi
+        most = (1 << input_bits(lo, hi)) - 1
+        return sum_bounds(ById(self.weights), ById(self.bias), self.shift, input_offset(lo, hi), most)
+
+    def arithmetics(self) -> tuple[str, ...]:
+        """The names of all arithmetics that could do this block in this folding."""
+        x, q = self.input, self.neurons
+        names = arithmetics(self.profile, x.lo, x.hi, self.taps.parallel, self.loops.words, q)
+        return (*names, "serial") if self._can_be_serial else tuple(names)
 
     # --- streams and time -----------------------------------------------------------------------------------------
 
@@ -142,11 +171,13 @@ class Neuron(Block):
         return (taken,), (last[:, None] + turns).reshape(-1) + self.plan.latency
 
     def cost(self) -> Resources:
-        return dot_plan.cost(self.plan)
+        return self.plan.cost()
 
     # --- hardware -------------------------------------------------------------------------------------------------
 
     def component(self):
+        if self.arithmetic == "serial":
+            return SerialProducts(self.ports(), self)
         loops, plan, q = self.loops, self.plan, self.neurons
         matrix = self.weights.reshape(self.taps.fan_in, -1)[self.taps.order()] >> self.profile.twos
         words = matrix.reshape(loops.beats, self.taps.parallel, loops.turns, q).transpose(0, 2, 3, 1)
@@ -160,31 +191,13 @@ class Neuron(Block):
         how = self.plan
         return (
             f"Neuron[{self.taps.parallel} of {self.taps.fan_in} × {self.neurons} of {self.weights.shape[3]}, "
-            f"{self.kind}, {type(how.arithmetic).__name__}, {how.style}]"
+            f"{self.kind}, {how.name}, {how.style}]"
         )
 
 
 def check_memory(memory: str) -> None:
     if memory not in MEMORIES:
         raise ValueError(f"memory must be one of {', '.join(MEMORIES)}, not {memory!r}")
-
-
-# What follows from the weights alone is worked out once, however many foldings of a block are tried.
-
-
-class ById:
-    """An array as a key: equal only to itself. Holding it keeps its identity from being given to another."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, array: np.ndarray):
-        self.array = array
-
-    def __hash__(self):
-        return id(self.array)
-
-    def __eq__(self, other):
-        return self.array is other.array
 
 
 @lru_cache(maxsize=1024)
@@ -199,6 +212,15 @@ def result_range(weights: ById, bias: ById, shift: int, lo: int, hi: int, axes: 
     least, most = (least << shift) + bias.array, (most << shift) + bias.array
     checked(TensorType((1, 1, 1), int(least.min()), int(most.max())))
     return int(least.min()), int(most.max())
+
+
+@lru_cache(maxsize=1024)
+def sum_bounds(weights: ById, bias: ById, shift: int, offset: int, most: int) -> tuple[int, int]:
+    """See `Neuron._sum_range`. most: of an unsigned input."""
+    matrix = _matrix(weights.array, 3)
+    start = (bias.array >> shift) - offset * matrix.sum(axis=0)
+    least = start + most * np.minimum(matrix, 0).sum(axis=0)
+    return int(least.min()), int((start + most * np.maximum(matrix, 0).sum(axis=0)).max())
 
 
 def _matrix(weights: np.ndarray, axes: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ from hwgen.layers.credit import CreditedOutput, credits_needed
 from hwgen.layers.elastic import counter, counter_cost, up_down_cost
 from hwgen.layers.reduce import check_kind, combine, combine_cost, pooled
 from hwgen.layers.stream import element_shape, layout
-from hwgen.layers.window_memory import LUTS_PER_RAMB18, block_ram, mux_luts, restarting
+from hwgen.layers.window_memory import block_ram, line_kind, one_port, restarting
 from hwgen.numeric import windows
 from hwgen.tensor import TensorType
 
@@ -184,7 +183,7 @@ def _ago(m: Module, register: list[Signal], depth: int, step: Value) -> Value:
             value = later
         return value
     words = depth - 2  # the registers hold one more, the memory's output the last
-    kind = _line_kind(words, len(value))
+    kind = line_kind("auto", words, len(value))
     memory = Memory(shape=len(value), depth=words, init=[], attrs={"ram_style": kind})
     m.submodules += memory
     write, read = memory.write_port(), memory.read_port()
@@ -197,19 +196,5 @@ def _delay_cost(depth: int, bits: int) -> Resources:
     if depth <= SHIFTED:
         return Resources(ff=bits * (depth - 1))
     words = depth - 2
-    ram = block_ram(words, bits) if _line_kind(words, bits) == "block" else _one_port(words, bits)
+    ram = block_ram(words, bits) if line_kind("auto", words, bits) == "block" else one_port(words, bits)
     return ram + Resources(ff=0 if ram.bram36 else bits) + counter_cost(words)
-
-
-def _line_kind(words: int, bits: int) -> str:
-    """The cheaper kind of memory for a delay line."""
-    return (
-        "block" if _one_port(words, bits).lut > 2 * LUTS_PER_RAMB18 * block_ram(words, bits).bram36 else "distributed"
-    )
-
-
-def _one_port(words: int, bits: int) -> Resources:
-    """A LUTRAM that is read and written at one address: a LUT for 64 bits, with multiplexers of their own up to 256."""
-    luts = bits * math.ceil(words / 64)
-    decode = math.ceil(words / 128) if words > 64 else 0
-    return Resources(lut=luts + bits * mux_luts(math.ceil(words / 256)) + decode, lutram=luts)

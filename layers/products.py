@@ -1,138 +1,151 @@
-"""Multiplying by table and by DSP: the products of LUTs that know the weights, and of real multipliers."""
+"""Multiplying in DSP slices, several narrow products in one.
+
+A DSP48E1 multiplies 25 × 18 bits. With two or three weights side by side in its wide operand, spaced so that sums of
+products don't overlap, one multiplication by an input gives the products with all of them; slices in a cascade add up over
+several inputs before anything has to be taken apart (Xilinx WP486 for two 8-bit products). All fields are made
+non-negative by a constant that the first slice of a cascade adds, so that taking them apart is wires.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from amaranth.hdl import C, Cat, Signal
+from amaranth.hdl import Cat, Const
 
-from hwgen.layers.adder_tree import Operand
-from hwgen.layers.arithmetic import Arithmetic
+from hwgen.layers.arithmetic import Arithmetic, registered
 from hwgen.layers.block import Resources
 from hwgen.layers.rom import bits_of
+from hwgen.layers.ternary_tree import Term
+
+WIDE, NARROW, SUM = 25, 17, 48  # bits of the operands (the narrow one unsigned) and of the result
+LATENCY = 3  # operand register, product register, sum register
+LONGEST = 8  # slices in a cascade: operands wait a cycle longer in each
 
 
 @dataclass(frozen=True)
-class Tables(Arithmetic):
-    """Distributed arithmetic: a LUT6 takes the same bit of several inputs, and the number of the word if words are few.
+class Packed(Arithmetic):
+    """`fields` weights a DSP slice, sums over `chain` slices in a cascade, fields `spacing` bits apart.
 
-    bound: greatest |weight|. words: how many (1 to 16); a table then has 6 - log2(words) inputs.
+    w_lo, w_hi: range of the weights. Made by `packings`, which checks that everything fits.
     """
-
-    bound: int = 1
-    words: int = 1
-
-    stages = 1
-
-    @property
-    def phase_bits(self) -> int:
-        return (self.words - 1).bit_length()
-
-    @property
-    def chunks(self) -> list[range]:
-        size = 6 - self.phase_bits
-        return [range(k, min(k + size, self.taps)) for k in range(0, self.taps, size)]
-
-    @property
-    def runs(self):
-        size = 6 - self.phase_bits
-        whole, rest = divmod(self.taps, size)
-        return tuple(
-            (Operand(0, inputs * self.bound, k), count)
-            for k in range(self.x.width)
-            for inputs, count in ((size, whole), (rest, 1))
-            if inputs and count
-        )
-
-    @property
-    def code_bits(self):
-        return self.phase_bits
-
-    def digits(self, weights):
-        words, lanes, _ = weights.shape
-        parts = [weights[..., chunk.start : chunk.stop] for chunk in self.chunks]
-        least = [np.where(part < 0, part, 0).sum(axis=-1) for part in parts]
-        first = [low - self.offset * part.sum(axis=-1) for low, part in zip(least, parts)]
-        offsets = first + least * (self.x.width - 1)
-        phase = np.broadcast_to(bits_of(np.arange(words), self.phase_bits)[:, None], (words, lanes, self.phase_bits))
-        offsets = np.stack(offsets, axis=-1)
-        return np.ones_like(offsets), offsets, phase
-
-    def operands(self, m, x, bits, words):
-        tables = []
-        for chunk in self.chunks:
-            subsets = bits_of(np.arange(1 << len(chunk)), len(chunk))  # (subsets, inputs)
-            part = words[:, chunk.start : chunk.stop]
-            tables.append(part @ subsets.T.astype(np.int64) - np.where(part < 0, part, 0).sum(axis=1)[:, None])
-        result = []
-        for k in range(self.x.width):
-            for chunk, sums in zip(self.chunks, tables):
-                address = Cat(*(x[i][k] for i in chunk), *bits)
-                register = Signal(Operand(0, len(chunk) * self.bound).shape, reset_less=True)
-                for j in range(len(register)):
-                    table = sum(int(bit) << n for n, bit in enumerate(((sums.reshape(-1) >> j) & 1).tolist()))
-                    m.d.sync += register[j].eq(C(table, sums.size).bit_select(address, 1))
-                result.append(register)
-        return result
-
-    def cost(self, lanes):
-        width = sum(leaf.width * count for leaf, count in self.runs)
-        return super().cost(lanes) + Resources(lut=width, ff=width) * lanes
-
-
-@dataclass(frozen=True)
-class Multiply(Arithmetic):
-    """One DSP48E1 a product, its register inside, and adders after."""
 
     w_lo: int = -1
     w_hi: int = 1
-
-    stages = 1
-    offset_binary = False
-    dsp_per_tap = 1
-
-    @property
-    def offset(self):
-        return 0
+    fields: int = 1
+    chain: int = 1
+    spacing: int = SUM
 
     @property
-    def weight(self) -> Operand:
-        return Operand(self.w_lo, self.w_hi)
+    def stages(self):
+        return LATENCY + self.chain - 1
 
     @property
-    def leaf(self) -> Operand:
-        ends = [w * x for w in (self.w_lo, self.w_hi) for x in (self.x_lo, self.x_hi)]
-        return Operand(min(ends), max(ends))
+    def _span(self) -> int:
+        """Difference of the greatest and the least product."""
+        return (max(self.w_hi, 0) - min(self.w_lo, 0)) * (self.x_hi + self.offset)
+
+    @property
+    def chains(self) -> list[range]:
+        """The inputs of each cascade."""
+        return [range(k, min(k + self.chain, self.taps)) for k in range(0, self.taps, self.chain)]
 
     @property
     def runs(self):
-        return ((self.leaf, self.taps),)
+        whole, rest = divmod(self.taps, self.chain)
+        return (Term(0, self._span * self.chain), whole), (Term(0, self._span * max(rest, 1)), int(rest > 0))
 
     @property
-    def code_bits(self):
-        return self.taps * self.weight.width
+    def code_width(self) -> int:
+        """Bits of a weight, less one where the field below it is negative."""
+        return _signed_bits(self.w_lo - (self.fields > 1), self.w_hi)
 
-    def digits(self, weights):
-        codes = bits_of(weights, self.weight.width).reshape(*weights.shape[:-1], -1)
-        return np.ones_like(weights), np.zeros_like(weights), codes
+    @property
+    def delays(self):
+        # Cascades end together; each slice is a cycle behind the one before.
+        late = [self.chain - len(chain) + j for chain in self.chains for j in range(len(chain))]
+        return tuple(delay for delay in late for _ in range(self.code_width))
 
-    def operands(self, m, x, bits, words):
-        width, result = self.weight.width, []
-        for k, value in enumerate(x):
-            weight = Cat(*bits[k * width : (k + 1) * width])
-            register = Signal(self.leaf.shape, reset_less=True)
-            m.d.sync += register.eq(value * (weight.as_signed() if self.weight.signed else weight))
-            result.append(register)
-        return result
+    def encode(self, weights):
+        codes = np.empty_like(weights)
+        for lane in range(weights.shape[1]):
+            borrow = codes[:, lane - 1] < 0 if lane % self.fields else 0
+            codes[:, lane] = weights[:, lane] - borrow
+        bits = bits_of(codes, self.code_width).reshape(*weights.shape[:-1], -1)
+        least = min(self.w_lo, 0) * (self.x_hi + self.offset) * self.taps
+        return bits, least - self.offset * weights.sum(axis=-1)
 
-    def cost(self, lanes):
-        # The first level of adders, their registers and those of the weights go into the DSPs.
-        pairs, leaf = self.taps // 2, self.leaf.width
-        inside = Resources(
-            lut=pairs * leaf,
-            ff=pairs * (leaf + 1) + self.taps * self.x.width / lanes,
-            carry4=pairs * math.ceil((leaf + 1) / 4),
-        )
-        return (super().cost(lanes) + inside * -lanes) + Resources(dsp=self.taps * lanes)
+    def leaves(self, shared, x, bits, words):
+        raise NotImplementedError("lanes share slices")
+
+    def build(self, shared, x, bits, words):
+        late = self._late_inputs(shared, x)
+        terms = []
+        for first in range(0, len(bits), self.fields):
+            group = bits[first : first + self.fields]
+            sums = [self._cascade(shared, chain, late, group) for chain in self.chains]
+            for i in range(len(group)):
+                start = i * self.spacing
+                runs = [Term(0, self._span * len(chain)) for chain in self.chains]
+                leaves = [total[start : start + run.width] for total, run in zip(sums, runs)]
+                roots = self.tree.build(shared.cells, leaves)
+                terms.append([(value, term.exponent) for value, term in zip(roots, self.tree.roots)])
+        return terms
+
+    def _late_inputs(self, shared, x) -> list:
+        """Each input with the delay of its slice."""
+        late = []
+        for chain in self.chains:
+            for j, k in enumerate(chain):
+                value = x[k]
+                for _ in range(self.chain - len(chain) + j):
+                    value = registered(shared.m, value)
+                late.append(value)
+        return late
+
+    def _cascade(self, shared, chain: range, x: list, lanes: list):
+        """The sum of a cascade: for each of its slices a product of an input and the weights of all lanes."""
+        least = min(self.w_lo, 0) * (self.x_hi + self.offset) * len(chain)
+        constant = sum(-least << i * self.spacing for i in range(len(lanes)))
+        carry, width = None, self.code_width
+        for k in chain:
+            codes = [lane[k * width : (k + 1) * width] for lane in lanes]
+            ends = [self.spacing] * (len(lanes) - 1) + [WIDE - self.spacing * (len(lanes) - 1)]
+            wide = Cat(Cat(*code, *[code[-1]] * (end - width))[:end] for code, end in zip(codes, ends))
+            total, carry = shared.cells.multiply_add(wide, Cat(x[k], Const(0, NARROW - len(x[k]))), carry, constant)
+        return total
+
+    def leaf_cost(self, lanes):
+        waiting = sum(self.chain - len(chain) + j for chain in self.chains for j in range(len(chain)))
+        return Resources(dsp=-(-lanes // self.fields) * self.taps, ff=waiting * self.x_width)
+
+    @property
+    def stored(self):
+        return self.taps * self.code_width
+
+
+def packings(x_lo: int, x_hi: int, taps: int, w_lo: int, w_hi: int, lanes: int) -> dict[str, Packed]:
+    """The ways to use DSP slices for these ranges, by name: "dsp", "dsp2" and "dsp3" with as many products each."""
+    found = {}
+    for fields in range(1, min(3, lanes) + 1):
+        for chain in range(min(LONGEST, taps), 0, -1):
+            one = Packed(x_lo, x_hi, taps, w_lo, w_hi, fields, chain)
+            bits = max((one._span * chain).bit_length(), 1)
+            top = bits if fields > 1 else 0
+            ends = [sum(w << i * top for i in range(fields)) for w in (w_lo, w_hi)]
+            if (
+                fields * bits <= SUM
+                and one.x_width <= NARROW
+                and -(1 << WIDE - 1) <= ends[0]
+                and ends[1] < 1 << WIDE - 1
+                and one.code_width <= (bits if fields > 1 else WIDE)
+            ):
+                spacing = bits if fields > 1 else SUM
+                name = "dsp" if fields == 1 else f"dsp{fields}"
+                found[name] = Packed(x_lo, x_hi, taps, w_lo, w_hi, fields, chain, spacing)
+                break
+    return found
+
+
+def _signed_bits(lo: int, hi: int) -> int:
+    return max(hi.bit_length(), (~lo).bit_length() if lo < 0 else 0) + 1

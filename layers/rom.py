@@ -14,8 +14,10 @@ from amaranth.hdl import Array, Const, Module, Signal
 from amaranth.lib.memory import Memory
 
 from hwgen.layers.block import Resources
+from hwgen.layers.cells import Cells
 
 STYLES = ("logic", "block")
+PAIRED = 32  # words of a column that fit into half a LUT6
 # Words of a block RAM that are read as one memory. Beyond, its multiplexer would be too slow without registers inside.
 BANK_BITS = 12
 BANK = 1 << BANK_BITS
@@ -59,14 +61,16 @@ def block_rams(depth: int, columns: int) -> tuple[float, int]:
     return best[0] / 2, best[1]
 
 
-def cost(depth: int, columns: int, style: str, delay: float = 0) -> Resources:
-    """delay: mean number of cycles by which columns are asked for after the first ones."""
+def cost(depth: int, columns: int, style: str, delay: float = 0, paired: bool = False) -> Resources:
+    """delay: mean number of cycles by which columns are asked for after the first ones. paired: see `Rom`, cells."""
     stored = distinct_columns(depth, columns)
     if depth == 1 or not stored:
         return Resources()
     if style == "logic":
         # A LUT6 for each 64 words of a column, joined by MUXF7 and MUXF8, beyond 256 words by more LUTs.
         per_column = 0 if depth == 2 else math.ceil(depth / 64) * (1 if depth <= 256 else 1.3)
+        if paired and stored > 1 and 2 < depth <= PAIRED:
+            per_column = 0.5
         return Resources(lut=stored * per_column, ff=stored)
     banks, rest = divmod(depth, BANK)
     total = Resources(ff=stored * (1 + delay))
@@ -82,10 +86,13 @@ def cost(depth: int, columns: int, style: str, delay: float = 0) -> Resources:
 
 
 class Rom:
-    """words: (depth, columns) bool. delays: (columns,) cycles by which each column is wanted after the earliest."""
+    """words: (depth, columns) bool. delays: (columns,) cycles by which each column is wanted after the earliest.
 
-    def __init__(self, words: np.ndarray, style: str, delays: np.ndarray | None = None):
-        self.words, self.style = np.asarray(words, dtype=bool), style
+    cells: where they can, two columns of up to 32 words share a LUT.
+    """
+
+    def __init__(self, words: np.ndarray, style: str, delays: np.ndarray | None = None, cells: Cells | None = None):
+        self.words, self.style, self.cells = np.asarray(words, dtype=bool), style, cells
         self.delays = np.zeros(words.shape[1], dtype=int) if delays is None else np.asarray(delays)
 
     def build(self, m: Module, address, enable=None) -> list:
@@ -125,6 +132,9 @@ class Rom:
 
     def _stored(self, m: Module, words: np.ndarray, address, enable):
         if self.style == "logic":
+            by_hand = self.cells is not None and self.cells.by_hand
+            if by_hand and 2 < len(words) <= PAIRED and words.shape[1] > 1:
+                return _register(m, self.cells.table(words, address), enable)
             return _memory(m, words, address, "logic", enable)
         banks = [_memory(m, words[k : k + BANK], address[:BANK_BITS], "block") for k in range(0, len(words), BANK)]
         select = address[BANK_BITS:]

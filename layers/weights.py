@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwgen.layers.adder_tree import Operand
 from hwgen.layers.arithmetic import Arithmetic
 from hwgen.layers.constant_sums import Constants
-from hwgen.layers.products import Multiply, Tables
-from hwgen.layers.signed_sums import BitPlanes, Shifts, SignDigits, Ternary
+from hwgen.layers.products import packings
+from hwgen.layers.signed_sums import BitPlanes, Gates, Shifts, Signs
+from hwgen.layers.tables import Tables
 
 DSP_PRICE = 220  # LUTs: their ratio on the small chips of the 7 series
 
@@ -66,33 +66,33 @@ class Weights:
     @property
     def bits(self) -> int:
         """Least width that holds them: two's complement where one is negative."""
-        return Operand(self.lo, self.hi).width
+        if self.lo < 0:
+            return max(self.hi.bit_length(), (~self.lo).bit_length()) + 1
+        return max(self.hi.bit_length(), 1)
 
 
-@lru_cache(maxsize=4096)
-def arithmetics(weights: Weights, x_lo: int, x_hi: int, taps: int, words: int) -> dict[str, Arithmetic]:
-    """Every arithmetic, by name, that can do these weights over `taps` inputs a cycle with `words` words in turn."""
-    x, count = (x_lo, x_hi, taps), weights.bits
+@lru_cache(maxsize=16384)
+def arithmetics(weights: Weights, x_lo: int, x_hi: int, taps: int, words: int, sharing: int) -> dict[str, Arithmetic]:
+    """Every arithmetic, by name, that can do these weights over `taps` inputs a cycle with `words` words in turn.
+
+    sharing: how many lanes have the same inputs.
+    """
+    x = (x_lo, x_hi, taps)
     magnitude = max(weights.hi, -weights.lo)
     found: dict[str, Arithmetic] = {}
     if weights.odd:
-        found["digits"] = SignDigits(*x, magnitude.bit_length(), True)
-    else:
-        found["digits"] = SignDigits(*x, max(2 * weights.hi + 1, -2 * weights.lo - 1, 1).bit_length(), False)
-    if weights.kind in ("binary", "ternary"):
-        found["ternary"] = Ternary(*x)
-    if weights.exponents and weights.kind != "binary":
+        found["signs"] = Signs(*x, magnitude.bit_length())
+    if weights.kind == "ternary":
+        found["gates"] = Gates(*x)
+    if weights.exponents and weights.kind == "power":
         found["shifts"] = Shifts(*x, weights.exponents, weights.zero)
-    found["planes"] = BitPlanes(*x, count, weights.lo < 0)
+    if weights.kind != "binary":
+        found["planes"] = BitPlanes(*x, weights.bits, weights.lo < 0)
     if words <= 8:
         found["tables"] = Tables(*x, max(magnitude, 1), words)
     if words == 1:
         found["constants"] = Constants(*x, weights.most, weights.all)
-    wide, narrow = sorted((count + (weights.lo >= 0), Operand(x_lo, x_hi).width + (x_lo >= 0)), reverse=True)
-    # Yosys makes a DSP only of products of 9 bits and more; a larger one would take several.
-    if wide <= 25 and 2 <= narrow <= 18 and Multiply(*x, weights.lo, weights.hi).leaf.width >= 9:
-        found["dsp"] = Multiply(*x, weights.lo, weights.hi)
-    return found
+    return found | packings(*x, weights.lo, weights.hi, sharing)
 
 
 @lru_cache(maxsize=65536)
@@ -103,7 +103,7 @@ def choose(
 
     sharing: how many of the lanes have the same inputs. Raises ValueError where the name can't be used here.
     """
-    found = arithmetics(weights, x_lo, x_hi, taps, words)
+    found = arithmetics(weights, x_lo, x_hi, taps, words, sharing)
     if name != "auto":
         if name not in found:
             raise ValueError(f"arithmetic {name!r} can't be used here; choose one of auto, {', '.join(found)}")
@@ -111,6 +111,6 @@ def choose(
 
     def price(arithmetic):
         cost = arithmetic.cost(sharing) * (lanes / sharing)
-        return cost.lut + DSP_PRICE * cost.dsp + (arithmetic.bits[0] * lanes / 2 if words > 4 else 0)
+        return cost.lut + DSP_PRICE * cost.dsp + (arithmetic.stored * lanes / 2 if words > 4 else 0)
 
     return min(found.values(), key=price)

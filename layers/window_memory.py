@@ -68,6 +68,21 @@ def ram(m: Module, kind: str, depth: int, width: int):
     return memory.write_port(), read.addr, data
 
 
+def one_port(words: int, bits: int) -> Resources:
+    """A LUTRAM that is read and written at one address: a LUT for 64 bits, with multiplexers of their own up to 256."""
+    luts = bits * math.ceil(words / 64)
+    decode = math.ceil(words / 128) if words > 64 else 0
+    return Resources(lut=luts + bits * mux_luts(math.ceil(words / 256)) + decode, lutram=luts)
+
+
+def line_kind(memory: str, words: int, bits: int) -> str:
+    """ "distributed" or "block" for a delay line, as `ram_kind`."""
+    if memory != "auto":
+        return memory
+    halves = 2 * block_ram(words, bits).bram36
+    return "block" if one_port(words, bits).lut > LUTS_PER_RAMB18 * halves else "distributed"
+
+
 def lookup(m: Module, index: Value, values: list[int], shape) -> Signal:
     """values[index], a table in logic; the commonest value stands for the rest."""
     result = Signal(shape)

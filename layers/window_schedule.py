@@ -156,13 +156,27 @@ class _Boxes:
 
 
 class _Columns:
-    """Columns through a shift register, windows out of it."""
+    """Columns out of the ring, through a shift register."""
 
     def __init__(self, plan: RingPlan, raster: Raster, pace: int):
-        self.plan, self.raster, self.pace = plan, raster, pace
-        self.next, self.last_window, self.last_credit = 0, LONG_AGO, LONG_AGO
-        self.steps = np.arange(raster.columns + raster.tail)
+        self.plan, self.columns = plan, Columns(raster, plan.out_rows, pace)
+        self.last_credit = LONG_AGO
         self.recent = np.full(plan.fifo_depth + 1, LONG_AGO)  # the last columns that left the FIFO
+
+    def take(self, starts: np.ndarray, row: int) -> np.ndarray:
+        times, emitted = self.columns.take(starts + self.plan.first_valid, row)
+        self.recent = np.concatenate([self.recent, times])[-len(self.recent) :]
+        self.last_credit = int(self.recent[0]) + CREDIT_BACK
+        return emitted
+
+
+class Columns:
+    """A shift register: columns in, windows out, row by row."""
+
+    def __init__(self, raster: Raster, out_rows: int, pace: int):
+        self.raster, self.out_rows, self.pace = raster, out_rows, pace
+        self.next, self.last_window = 0, LONG_AGO
+        self.steps = np.arange(raster.columns + raster.tail)
         ends = raster.ends
         within = ends < raster.columns
         self.patterns = {
@@ -173,11 +187,11 @@ class _Columns:
             for last in (False, True)
         }
 
-    def take(self, starts: np.ndarray, row: int) -> np.ndarray:
-        plan, raster = self.plan, self.raster
-        last = row == plan.out_rows - 1
+    def take(self, valid: np.ndarray, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """(when the columns of a row are taken, when its windows are there), given from when each is offered."""
+        raster = self.raster
+        last = row == self.out_rows - 1
         windows = self.patterns[row == 0, last]
-        valid = starts + plan.first_valid
         if last and raster.tail:
             valid = np.concatenate([valid, np.zeros(raster.tail, dtype=np.int64)])
         steps = self.steps[: len(valid)]
@@ -196,6 +210,4 @@ class _Columns:
             self.last_window = int(held[-1])
         times = early + steps
         self.next = int(times[-1]) + 1
-        self.recent = np.concatenate([self.recent, times[: raster.columns]])[-len(self.recent) :]
-        self.last_credit = int(self.recent[0]) + CREDIT_BACK
-        return times[windows] + 1
+        return times[: raster.columns], times[windows] + 1

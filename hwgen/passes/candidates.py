@@ -65,7 +65,7 @@ def tap_unit(node: Node, window: Node | None) -> Unit:
             for block in _variants(replace(node.op, taps=taps)):
                 foldings.append(Folding({node.name: block}, block.interval))
             continue
-        rings = _rings(replace(window.op, taps=taps))
+        rings = list(replace(window.op, taps=taps).variants())
         for block in _variants(replace(node.op, taps=taps, input=rings[0].result)):
             pace = block.fold if isinstance(block, Neuron) else 1
             for ring in rings:
@@ -73,11 +73,6 @@ def tap_unit(node: Node, window: Node | None) -> Unit:
                 foldings.append(Folding({window.name: ring, node.name: block}, interval))
     names = (window.name, node.name) if window else (node.name,)
     return Unit.of(node.layer, names, foldings)
-
-
-def _rings(window: Window) -> list[Window]:
-    """The window with the smallest ring, and with one that bridges the frame boundary where that is more."""
-    return [window] if not window.full_spare else [window, replace(window, spare=window.full_spare)]
 
 
 def _variants(block: Block) -> Iterator[Block]:

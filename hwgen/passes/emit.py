@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.graph import Graph, Node, Ref
+from hwgen.layers.cells import Target
 from hwgen.layers.fifo import Fifo
 from hwgen.layers.sink import Sink
 from hwgen.layers.source import Source
@@ -108,19 +109,20 @@ def through_views(graph: Graph, ref: Ref) -> tuple[Node, str]:
 
 @dataclass(frozen=True)
 class Emitted:
-    """The Verilog text and the names in it."""
+    """The Verilog text and the names in it. family: of the FPGA that it is made for, as in `boards.Board`."""
 
     top: str
     text: str
     instances: dict[str, str]
+    family: str
 
 
-def emit(graph: Graph) -> Emitted:
+def emit(graph: Graph, family: str) -> Emitted:
     """The network as one Verilog text; its top module is named after the model."""
-    top = Top(graph)
+    top, target = Top(graph), Target(family)
     name = identifier(graph.name)
-    text = verilog.convert(top, name=name, emit_src=False, strip_internal_attrs=True)
-    return Emitted(name, text, top.instances)
+    text = verilog.convert(top, name=name, platform=target, emit_src=False, strip_internal_attrs=True)
+    return Emitted(name, f"{text}\n{target.library}", top.instances, family)
 
 
 def fifos(graph: Graph) -> list[Node]:

@@ -1,4 +1,4 @@
-"""The codes of each arithmetic mean what they say, and the adder tree's plan is as wide as it must be."""
+"""Adder trees add up what they are given, codes fit their delays, DSP slices take what fits and no more."""
 
 import numpy as np
 import pytest
@@ -8,36 +8,23 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from hwgen.layers import rom
-from hwgen.layers.adder_tree import Operand, outline, plan
+from hwgen.layers.cells import Cells
 from hwgen.layers.constant_sums import signed_digits
+from hwgen.layers.products import packings
+from hwgen.layers.ternary_tree import Term, Tree
 from hwgen.layers.weights import Weights, arithmetics, choose
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_tree_of_random_operands(seed):
-    """Built, simulated, and compared with the plain sum of the operands that went in."""
+def test_tree_of_random_terms(seed):
+    """Built, simulated, and compared with the plain sum of the terms that went in."""
     rng = np.random.default_rng(seed)
-    count = int(rng.integers(1, 12))
-    leaves = tuple(
-        Operand(0, int(rng.integers(1, 30)), int(rng.integers(0, 5)), int(rng.integers(-1, 2))) for _ in range(count)
-    )
-    tree = plan(leaves)
+    leaves = tuple(Term(int(rng.integers(0, 5)), int(rng.integers(1, 30))) for _ in range(int(rng.integers(1, 24))))
+    tree = Tree(leaves)
     raw = np.array([[int(rng.choice([0, leaf.hi, rng.integers(leaf.hi + 1)])) for leaf in leaves] for _ in range(20)])
-    signs = np.array([[leaf.sign or int(rng.choice([-1, 1])) for leaf in leaves] for _ in raw])
-    offsets = rng.integers(-9, 9, raw.shape)
-    bits, sign, offset = tree.encode(signs, offsets)
-    true = (signs * (raw + offsets) << np.array([leaf.exponent for leaf in leaves])).sum(axis=1)
-
     m = Module()
     inputs = [Signal(leaf.width) for leaf in leaves]
-    slots = [Signal() for _ in tree.slots]
-    late = []
-    for slot, delay in zip(slots, tree.slots):
-        for _ in range(delay):
-            slot, before = Signal(), slot
-            m.d.sync += slot.eq(before)
-        late.append(slot)
-    root = tree.build(m, inputs, late)
+    roots = tree.build(Cells(m, None), inputs)
     seen = []
 
     async def bench(ctx):
@@ -45,10 +32,10 @@ def test_tree_of_random_operands(seed):
             if n < len(raw):
                 for signal, value in zip(inputs, raw[n].tolist()):
                     ctx.set(signal, value)
-                for signal, bit in zip(slots, bits[n].tolist()):
-                    ctx.set(signal, bit)
             if n >= tree.depth:
-                seen.append(ctx.get(root))
+                values = [ctx.get(root) for root in roots]
+                assert all(value <= term.hi for value, term in zip(values, tree.roots))
+                seen.append(sum(value << term.exponent for value, term in zip(values, tree.roots)))
             await ctx.tick()
 
     m.d.sync += Signal().eq(1)
@@ -56,33 +43,17 @@ def test_tree_of_random_operands(seed):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    seen = np.array(seen)
-    assert seen.min() >= tree.root.lo and seen.max() <= tree.root.hi
-    np.testing.assert_array_equal(sign * (seen + offset) << tree.root.exponent, true)
+    assert len(roots) == min(len(leaves), 2)
+    np.testing.assert_array_equal(seen, (raw << np.array([leaf.exponent for leaf in leaves])).sum(axis=1))
 
 
-def test_a_tree_of_like_operands_is_one_bit_wider_a_level():
-    tree = plan((Operand(0, 15, sign=0),) * 8)
-    assert [[step.out.width for step in level] for level in tree.levels] == [[5] * 4, [6] * 2, [7]]
-    assert tree.slots == [0, 0, 0, 0, 1, 1, 2]
-    # A LUT a bit, and one for the lowest bit of each sum that is a plain operand after.
-    assert outline(((Operand(0, 15, sign=0), 8),)).cost.lut == (4 * 4 + 2) + (2 * 5 + 1) + (6 + 1)
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_outline_is_that_of_the_tree(seed):
-    rng = np.random.default_rng(seed)
-    runs = tuple(
-        (
-            Operand(0, int(rng.integers(1, 30)), int(rng.integers(0, 4)), int(rng.integers(-1, 2))),
-            int(rng.integers(1, 9)),
-        )
-        for _ in range(4)
-    )
-    tree, found = plan(tuple(leaf for leaf, count in runs for _ in range(count))), outline(runs)
-    assert (found.root, found.depth) == (tree.root, tree.depth)
-    assert found.bits == tuple(tree.slots.count(level) for level in range(tree.depth))
-    assert found.cost.ff == sum(step.out.width for level in tree.levels for step in level)
+def test_a_tree_adds_three_at_a_time():
+    tree = Tree((Term(0, 15),) * 18)
+    assert [[step.out.hi for step in level] for level in tree.levels] == [[45] * 6, [135] * 2]
+    assert tree.cost.lut == 6 * 4 + 2 * 6
+    assert tree.cost.ff == 6 * 6 + 2 * 8
+    # Of an odd number two are added where they are narrowest; then three become one, as far as there are three.
+    assert [len(level) for level in Tree((Term(0, 15),) * 7).levels] == [4, 2]
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 7, -8, 255, -(2**15), 12345, -54321])
@@ -117,11 +88,14 @@ def test_kind_of_weights(values, kind, twos):
     assert (weights.kind, weights.twos) == (kind, twos)
 
 
-def test_bits_and_delays_are_those_of_the_codes():
+def test_codes_are_as_wide_as_their_delays():
     weights = np.random.default_rng(0).integers(-7, 8, (24, 4))
     for words in (1, 4, 16):
-        for how in arithmetics(Weights.of(weights), -8, 7, 6, words).values():
-            assert how.bits == (len(how.delays), sum(how.delays))
+        chosen = np.resize(weights[:, None], (words, 4, 6))
+        for how in arithmetics(Weights.of(weights), -8, 7, 6, words, 4).values():
+            codes, constants = how.encode(chosen)
+            assert codes.shape == (words, 4, len(how.delays)) and codes.dtype == bool
+            assert constants.shape == (words, 4)
 
 
 def test_choice():
@@ -130,11 +104,28 @@ def test_choice():
     def chosen(weights, words, taps=32, lanes=4, lo=0, hi=15):
         return type(choose(Weights.of(weights), lo, hi, taps, words, lanes, lanes, "auto")).__name__
 
-    assert chosen(rng.choice([-1, 1], (64, 8)), 16) == "SignDigits"
-    assert chosen(rng.choice([-1, 0, 1], (64, 8)), 16) == "Ternary"
+    assert chosen(rng.choice([-1, 1], (64, 8)), 16) == "Signs"
+    assert chosen(rng.choice([-1, 0, 1], (64, 8)), 16) == "Gates"
     assert chosen(rng.integers(-7, 8, (49, 32)), 4, 49, 8) == "Tables"
-    assert chosen(rng.integers(-7, 8, (49, 32)), 16, 49, 8) == "SignDigits"
-    assert chosen(rng.integers(-(2**15), 2**15, (64, 8)), 64, 1, 1, -(2**15), 2**15 - 1) == "Multiply"
+    assert chosen(rng.integers(-7, 8, (49, 32)), 16, 49, 8) == "BitPlanes"
+    assert chosen(rng.integers(-(2**15), 2**15, (64, 8)), 64, 1, 1, -(2**15), 2**15 - 1) == "Packed"
+
+
+@pytest.mark.parametrize(
+    "x, w, fields, chain, spacing",
+    [
+        ((0, 15), (-7, 7), 3, 4, 10),  # three 4-bit products, sums of four of them
+        ((0, 15), (-8, 7), 3, 4, 10),
+        ((0, 255), (-127, 127), 2, 2, 17),  # two 8-bit products, sums of two
+        ((-128, 127), (-127, 127), 2, 2, 17),
+        ((0, 255), (-128, 127), 2, 1, 16),  # -128 in the upper field of a sum of two would leave the 25 bits
+    ],
+)
+def test_packing(x, w, fields, chain, spacing):
+    """The most products a slice, and how far cascades then reach before a field would overflow."""
+    found = packings(*x, 9, *w, 8)
+    best = found[max(found)]
+    assert (best.fields, best.chain, best.spacing) == (fields, chain, spacing)
 
 
 @pytest.mark.parametrize("style", rom.STYLES)

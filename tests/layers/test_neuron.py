@@ -89,23 +89,55 @@ def test_every_arithmetic(lo, hi, words):
             if name not in tried or kind == "general":
                 tried.add(name)
                 check(dataclasses.replace(block, arithmetic=name), rng)
-    assert {"digits", "ternary", "shifts", "planes", "tables"} <= tried
+    assert {"signs", "gates", "shifts", "planes", "tables", "dsp", "dsp2"} <= tried
     assert ("constants" in tried) == (words == 1)
 
 
-@pytest.mark.parametrize("arithmetic", ["digits", "planes", "dsp", "shifts", "constants"])
 @pytest.mark.parametrize("bits", [4, 8, 16])
-def test_extreme_weights_and_inputs(arithmetic, bits):
-    rng, least = np.random.default_rng(bits), -(2 ** (bits - 1))
-    values = [least, 0, 2 ** (bits - 2)] if arithmetic == "shifts" else [least, -least - 1, 0, 1]
-    weights = rng.choice(values, (1, 1, 4, 4)).astype(np.int64)
-    weights[0, 0, :, 0], weights[0, 0, :, 1] = least, values[-2]
-    taps, q = (Taps((1, 1), 4, lanes=4), 4) if arithmetic == "constants" else (Taps((1, 1), 4, lanes=2), 2)
-    bias = np.array([2**20, -(2**20), 0, 1])
-    for lo, hi in ((-(2**8), 2**8 - 1), (0, 2**8 - 1)):
-        block = Neuron(TensorType((1, 4, 4), lo, hi), taps, weights, bias, 0, 0, q, arithmetic=arithmetic)
-        frame = np.array([[lo] * 4, [hi] * 4, [lo, hi, lo, hi], [0 if lo <= 0 else lo] * 4]).reshape(1, 1, 4, 4)
-        np.testing.assert_array_equal(run_block(block, frame).outputs[0], expected(block, frame))
+def test_extreme_weights_and_inputs(bits):
+    """Every arithmetic at the ends of its ranges, with inputs at theirs; together they are all that there are."""
+    least, most = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    tried = set()
+    kinds = [
+        [least, most, 0, 1],
+        [least + 1, most, -1, 1],
+        [least, 2 ** (bits - 2), 0, -1],
+        [-1, 1, 0, 0],
+        [0, 2, 3, 1],
+    ]
+    for number, values in enumerate(kinds):
+        rng = np.random.default_rng(number)
+        for parallel, q in ((2, 2), (4, 4), (4, 2)):
+            weights = rng.choice(values, (1, 1, 4, 4)).astype(np.int64)
+            weights[0, 0, :, 0], weights[0, 0, :, 1] = values[0], values[1]
+            bias = np.array([2**20, -(2**20), 0, 1])
+            for lo, hi in ((-(2**3), 2**3 - 1), (0, 2**4 - 1), (0, 2**8 - 1)):
+                frame = np.array([[lo] * 4, [hi] * 4, [lo, hi, lo, hi], [0 if lo <= 0 else lo] * 4]).reshape(1, 1, 4, 4)
+                taps = Taps((1, 1), 4, lanes=parallel)
+                block = Neuron(TensorType((1, 4, 4), lo, hi), taps, weights, bias, 0, 0, q)
+                for name in block.arithmetics():
+                    folded = dataclasses.replace(block, arithmetic=name)
+                    np.testing.assert_array_equal(
+                        run_block(folded, frame).outputs[0], expected(block, frame), err_msg=folded.describe()
+                    )
+                    tried.add(name)
+    assert tried == {"signs", "gates", "shifts", "planes", "tables", "constants", "serial", "dsp", "dsp2", "dsp3"}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_serial(seed):
+    """A few bits of every input a cycle, with stalls between the steps of a position."""
+    rng = np.random.default_rng(seed)
+    bits = int(rng.choice([2, 4, 6, 8]))
+    turns = int(rng.choice([t for t in divisors(bits) if t > 1]))
+    lo, hi = (-(1 << bits - 1), (1 << bits - 1) - 1) if seed % 3 == 0 else (0, (1 << bits) - 1 - seed % 2)
+    kernel, channels = (int(rng.integers(1, 4)), int(rng.integers(1, 4))), int(rng.integers(1, 4))
+    taps = Taps(kernel, channels, *kernel, channels)
+    kind, q = str(rng.choice([*KINDS])), int(rng.integers(1, 4))
+    block = make(rng, kind, taps, turns * q, lo=lo, hi=hi, neurons=q, shift=seed % 3, arithmetic="serial")
+    check_time(block, check(block, rng, frames=3), 3)
+    check(block, rng, seed=seed, stall_in=0.5, stall_out=0.5)
+    check(block, rng, seed=seed, stall_out=0.7)
 
 
 @pytest.mark.parametrize("memory", ["logic", "block"])
@@ -196,8 +228,8 @@ def test_refusals():
     block = make(rng, "general", Taps((1, 1), 6, lanes=2), 4)
     with pytest.raises(ValueError, match="3 neurons in parallel do not divide 4"):
         dataclasses.replace(block, neurons=3)
-    with pytest.raises(ValueError, match="arithmetic 'ternary' can't be used here; choose one of auto, digits"):
-        dataclasses.replace(block, arithmetic="ternary")
+    with pytest.raises(ValueError, match="arithmetic 'gates' can't be used here; choose one of auto, planes"):
+        dataclasses.replace(block, arithmetic="gates")
     with pytest.raises(ValueError, match="memory must be one of auto, logic, block, not 'distributed'"):
         dataclasses.replace(block, memory="distributed")
     with pytest.raises(ValueError, match="bias of shape"):

@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -76,6 +76,8 @@ def random_window(seed):
             window = Window(type_, taps, strides, padding, rng.choice([0, 0, lo, hi]), memory, rng.choice([0, 0, 1, 3]))
         except ValueError:
             continue
+        if window.with_lines and rng.random() < 0.6:
+            window = window.with_lines
         if window.beats_out <= 300 and window.beats_in() <= 200:
             return window
 
@@ -90,7 +92,7 @@ def test_random_windows(seed):
 
 def test_random_windows_are_of_every_style():
     styles = Counter(random_window(seed).style for seed in range(200))
-    assert set(styles) == {"banks", "columns", "stream", "subsample"}, styles
+    assert set(styles) == {"banks", "columns", "lines", "stream", "subsample"}, styles
 
 
 @pytest.mark.parametrize("rows", [1, 2])
@@ -180,11 +182,11 @@ class _Slow(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(24))
 def test_schedule_before_a_slow_consumer(seed):
     rng, window = random.Random(seed), random_window(seed + 1000)
     pace = rng.choice([2, 3, 4])
-    slow = Slow(window.input, window.taps, window.strides, window.padding, 0, window.memory, window.spare, pace)
+    slow = Slow(**{f.name: getattr(window, f.name) for f in fields(window)} | {"pace": pace})
     x = random_raw(np.random.default_rng(seed), slow.input, 3)
     run = run_block(slow, x, seed=seed, deadline=20000)
     np.testing.assert_array_equal(run.outputs[0], slow.evaluate(x), err_msg=f"seed {seed}: {slow}")
