@@ -135,7 +135,8 @@ def rn07(folder: Path, simulate: bool) -> list[Line]:
         how = SKIPPED_SIMULATION
         if simulate:
             how = (
-                f"{cycles['simulated']:,} simulated cycles at an assumed {report['clock_mhz']:g} MHz; all streams equal"
+                f"{cycles['simulated']:,} simulated cycles at an assumed {report['clock_mhz']['assumed']:g} MHz; "
+                "all streams equal"
             )
         lines.append(Line(what, rates.get("simulated"), how, None, least, rates["estimated"], published))
     return lines

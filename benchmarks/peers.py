@@ -94,7 +94,7 @@ def rates(results: list[Measured]) -> str:
             report, cycles = result.report, result.report["interval_cycles"]
             rate, kind = result.rate
             seen = f"{cycles['simulated']:,}" if "simulated" in cycles else NOT_RUN
-            own = [network.name, f"hwgen {report['hwgen']}", report["board"], f"{report['clock_mhz']:g} MHz"]
+            own = [network.name, f"hwgen {report['hwgen']}", report["board"], f"{report['clock_mhz']['assumed']:g} MHz"]
             rows.append([*own, f"{cycles['estimated']:,}", seen, f"{rate:,.1f}", f"{kind} interval × clock"])
     return markdown(heading, rows)
 

@@ -30,8 +30,10 @@ PUBLISHED_INTERVAL, PUBLISHED_LATENCY, PUBLISHED_RATE = "842,697", "26 ms", "178
 
 
 def number(value: float) -> str:
-    """A count in full, anything else with a digit after the point, or two where it is small."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.{1 if value >= 10 else 2}f}"
+    """A count in full, anything else with a digit after the point, or two digits in all where it is small."""
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if value >= 10 else f"{value:.2g}"
 
 
 @dataclass(frozen=True)

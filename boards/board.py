@@ -11,7 +11,8 @@ class Board:
 
     part: the FPGA as vendors write it. resources: all that the chip has. clock_mhz: the clock that networks are folded and
     reported for unless the user says otherwise. margin: the share of LUTs and flip-flops that the network may take; the rest is
-    for the board's shell and for what place and route can't fill.
+    for the board's shell and for what place and route can't fill. clock_pin: the package pin of the board's oscillator, for place
+    and route of the network by itself; None: not known.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Board:
     clock_mhz: float
     family: str = "xc7"
     margin: float = 0.8
+    clock_pin: str | None = None
 
     @property
     def budget(self) -> Resources:

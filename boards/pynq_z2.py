@@ -9,4 +9,5 @@ BOARD = Board(
     part="xc7z020clg400-1",
     resources=Resources(lut=53_200, lutram=17_400, ff=106_400, bram36=140, dsp=220, carry4=13_300),
     clock_mhz=100.0,
+    clock_pin="H16",
 )

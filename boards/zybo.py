@@ -9,4 +9,5 @@ BOARD = Board(
     part="xc7z010clg400-1",
     resources=Resources(lut=17_600, lutram=6_000, ff=35_200, bram36=60, dsp=80, carry4=4_400),
     clock_mhz=150.0,
+    clock_pin="K17",
 )

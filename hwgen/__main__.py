@@ -13,7 +13,7 @@ exit codes:
   0  done; where frames were simulated, every value was equal
   1  hardware and integer model differ (the first difference is named)
   2  something in the model, the frames, the options or the output folder is wrong
-  3  the network does not fit the board, or can't reach the rate that was asked for
+  3  the network does not fit the board, can't reach the rate that was asked for, or can't be placed (with --place)
   4  a tool is missing (the message says how to get it)
   5  a tool failed (the message says where its log is)
   130  interrupted
@@ -56,7 +56,14 @@ def parser() -> argparse.ArgumentParser:
         help="default: Verilator where a C++ compiler is",
     )
     prove.add_argument("--waves", action="store_true", help="keep waveforms of the simulation")
-    prove.add_argument("--synthesize", action="store_true", help="measure resources with Yosys")
+    prove.add_argument(
+        "--synthesize",
+        action="store_true",
+        help="measure resources with Yosys, and the clock where nextpnr for Xilinx is installed",
+    )
+    prove.add_argument(
+        "--place", action="store_true", help="synthesize, place and route: the clock is measured, or it is an error"
+    )
     p.add_argument("--dump-ir", metavar="DIR", help="write the graph after each pass as text")
     p.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     p.add_argument("--version", action="version", version=f"hwgen {__version__}")

@@ -24,9 +24,11 @@ from hwgen.errors import OptionError
 from hwgen.frames import Frames
 from hwgen.graph import evaluate
 from hwgen.output import OutputFolder
+from hwgen.passes.emit import emit
 from hwgen.quantize import frames_to_raw, raw_to_real
 
 Progress = Callable[..., None]
+NETLIST = "netlist.json"
 
 
 def compile(
@@ -81,6 +83,7 @@ class Design:
         self.name, self.board, self.clock_mhz, self.compiled = name, board, clock_mhz, compiled
         self.simulated = None
         self.synthesized = None
+        self.placed = None
         self.accuracy: dict | None = None
         self._kept: dict[str, Path] = {}
         self._scratch: Path | None = None
@@ -153,7 +156,7 @@ class Design:
         workdir = self._workdir()
         show = progress or (lambda stage, fraction=None: None)
         show("writing Verilog")
-        emitted = self.compiled.emitted if layer is None else None
+        emitted = self.compiled.emitted if layer is None else emit(graph, self.board.family)
         result = verification.simulate(
             graph,
             raw,
@@ -207,18 +210,49 @@ class Design:
             score["outputs equal"] = int((scores == expected).all(axis=1).sum())
         return score
 
-    def synthesize(self, *, progress: Progress | None = None):
-        """Runs Yosys on the Verilog. Returns a SynthResult with measured resources, whole and by block."""
+    def synthesize(self, *, netlist: bool = False, progress: Progress | None = None):
+        """Runs Yosys on the Verilog. Returns a SynthResult with measured resources, whole and by block.
+
+        netlist: also write the flat netlist that `place` takes.
+        """
         from hwgen import synth
 
         workdir = self._workdir()
         source = workdir / f"{self.compiled.emitted.top}.v"
         source.write_text(self.verilog, encoding="utf-8")
         self.synthesized = synth.synthesize(
-            [source], self.compiled.emitted.top, workdir, family=self.board.family, progress=progress
+            [source],
+            self.compiled.emitted.top,
+            workdir,
+            family=self.board.family,
+            progress=progress,
+            netlist=workdir / NETLIST if netlist else None,
         )
         self._kept["synth"] = workdir
         return self.synthesized
+
+    def place(self, *, limit_s: float | None = None, progress: Progress | None = None):
+        """Places and routes the synthesized network with nextpnr. Returns a PlaceResult with the clock that it reached.
+
+        limit_s: seconds after which it is given up; an hour by default. A placement that failed is a result, not an error.
+        Raises ToolMissing without nextpnr for Xilinx, ToolFailed where it crashes.
+        """
+        from hwgen import place
+
+        tool = place.find(self.board.part)
+        if self.synthesized is None or not (self._kept["synth"] / NETLIST).exists():
+            self.synthesize(netlist=True, progress=progress)
+        self.placed = place.place(
+            tool,
+            self._kept["synth"] / NETLIST,
+            self.board,
+            self.clock_mhz,
+            self._kept["synth"],
+            self.compiled.emitted.instances.values(),
+            limit_s=place.LIMIT_S if limit_s is None else limit_s,
+            progress=progress,
+        )
+        return self.placed
 
     # --- what comes out -----------------------------------------------------------------------------------------
 
@@ -248,5 +282,5 @@ class Design:
         """The readable files of a tool's working folder; not what it compiled."""
         target.mkdir()
         for file in sorted(workdir.iterdir()):
-            if file.is_file() and file.suffix in {".v", ".vlt", ".log", ".json", ".vcd", ".fst", ".py"}:
+            if file.is_file() and file.suffix in {".v", ".vlt", ".log", ".json", ".xdc", ".vcd", ".fst", ".py"}:
                 shutil.copyfile(file, target / file.name)

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hwgen import api, boards, report
-from hwgen.errors import DifferenceError, OptionError
+from hwgen import api, boards, place, report
+from hwgen.errors import DifferenceError, DoesNotFit, OptionError, ToolMissing
 from hwgen.frames import load
 from hwgen.output import check_ours
 
@@ -52,6 +52,7 @@ def run(options: argparse.Namespace, model: Path) -> int:
     if options.frames is not None and options.frames < 1:
         raise OptionError(f"--frames must be at least 1, not {options.frames}")
     frames = load(options.simulate).first(options.frames) if options.simulate else None
+    missing = _no_place_and_route(options)
     difference: DifferenceError | None = None
     with stages(options.quiet) as show:
         design = api.compile(
@@ -71,18 +72,40 @@ def run(options: argparse.Namespace, model: Path) -> int:
                 )
             except DifferenceError as error:
                 difference = error
-        if options.synthesize:
-            design.synthesize(progress=show)
+        if options.synthesize or options.place:
+            design.synthesize(netlist=missing is None, progress=show)
+            if missing is None:
+                design.place(progress=show)
         show("writing Verilog")
         written = design.write(target)
     found = design.report()
     console.print(report.table(found))
     for line in report.summary(found):
         console.print(line, highlight=False, soft_wrap=True)
+    if missing is not None:
+        console.print(f"clock: {design.clock_mhz:g} MHz is assumed; {missing}", highlight=False, soft_wrap=True)
     if difference is not None:
         raise difference
     if options.layer:
         line = f"layer {options.layer} alone: {result.compared:,} values equal, frames: {result.frames}"
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"written to {written}", highlight=False, soft_wrap=True)
+    if options.place and design.placed.found.failure is not None:
+        raise DoesNotFit(f"{design.placed.found.failure}; the log is {written / 'synth' / 'nextpnr.log'}")
     return 0
+
+
+def _no_place_and_route(options: argparse.Namespace) -> ToolMissing | None:
+    """Why a network that is synthesized can't be placed and routed as well; None where it can.
+
+    Raises ToolMissing where place and route is what is asked for.
+    """
+    if not (options.synthesize or options.place):
+        return None
+    try:
+        place.find(boards.find(options.board).part)
+    except ToolMissing as missing:
+        if options.place:
+            raise
+        return missing
+    return None

@@ -24,6 +24,8 @@ def page(report: dict) -> str:
     """The page as text. `report` is what `hwgen.report.build` gives."""
     title = f"{report['model']} on {report['board']}"
     parts = [_facts(report), _board(report), _layers(report)]
+    if "place" in report:
+        parts.append(_place(report["place"]))
     if report["fifos"]:
         parts.append(_fifos(report))
     body = "\n".join(parts)
@@ -46,7 +48,9 @@ def _facts(report: dict) -> str:
     ):
         value, kind = _best(report[key])
         facts.append((f"{value:,.0f}", f"{unit}, {kind}"))
-    facts.append((f"{report['clock_mhz']:g} MHz", "clock, assumed"))
+    for kind, words in (("assumed", "assumed"), ("placed", "estimated after placement"), ("routed", "after routing")):
+        if kind in report["clock_mhz"]:
+            facts.append((f"{report['clock_mhz'][kind]:g} MHz", f"clock, {words}"))
     facts.append((report["bottleneck"], "slowest block"))
     if "exact" in report:
         exact = report["exact"]
@@ -111,3 +115,22 @@ def _fifos(report: dict) -> str:
         rows.append(f'<tr><td>{escape(fifo["name"])}<td class="n">{fifo["depth"]}<td class="n">{seen}<td>{share}')
     head = '<tr><th>FIFO<th class="n">depth<th class="n">highest fill seen<th>'
     return f"<h2>FIFOs</h2><table>{head}{''.join(rows)}</table>"
+
+
+def _place(place: dict) -> str:
+    """What place and route said: why it failed or where the slowest path is, and what of the chip is used."""
+    facts = [f"{place['tool']}, target {place['target_mhz']:g} MHz"]
+    if place["failure"] is not None:
+        facts.append(place["failure"])
+    if path := place["path"]:
+        facts.append(
+            f"slowest path from {path['start']} to {path['end']}: {path['logic_ns']:g} ns in {path['levels']} cells, "
+            f"{path['routing_ns']:g} ns in wires"
+        )
+    rows = [
+        f'<tr><td>{escape(kind)}<td class="n">{used:,}<td class="n">{there:,}<td>{_bar(used / there)}'
+        for kind, (used, there) in place["used"].items()
+    ]
+    head = '<tr><th>cells<th class="n">used<th class="n">there are<th>share'
+    text = escape("; ".join(facts))
+    return f"<h2>Place and route</h2><p>{text}</p><table>{head}{''.join(rows)}</table>"

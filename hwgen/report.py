@@ -57,7 +57,7 @@ def build(design) -> dict:
         "model": design.name,
         "board": board.name,
         "part": board.part,
-        "clock_mhz": design.clock_mhz,
+        "clock_mhz": {"assumed": design.clock_mhz},
         "interval_cycles": {"estimated": timing.interval},
         "latency_cycles": {"estimated": timing.latency},
         "frames_per_second": {"estimated": round(design.clock_mhz * 1e6 / timing.interval, 1)},
@@ -75,6 +75,8 @@ def build(design) -> dict:
         _add_synthesis(report, design)
     if design.simulated is not None:
         _add_simulation(report, design)
+    if design.placed is not None:
+        _add_place(report, design)
     return report
 
 
@@ -132,6 +134,25 @@ def _add_simulation(report: dict, design) -> None:
         report["accuracy"] = design.accuracy
 
 
+def _add_place(report: dict, design) -> None:
+    """The clock after placement (nextpnr's estimate) and after routing, and the rate at the latter."""
+    result = design.placed
+    found = result.found
+    reached = {"placed": found.placed_mhz, "routed": found.routed_mhz}
+    report["clock_mhz"] |= {kind: mhz for kind, mhz in reached.items() if mhz is not None}
+    report["place"] = {
+        "tool": result.tool,
+        "target_mhz": result.target_mhz,
+        "failure": found.failure,
+        "path": None if found.path is None else asdict(found.path),
+        "used": {kind: list(amounts) for kind, amounts in found.used.items()},
+    }
+    if found.routed_mhz is not None:
+        cycles = report["interval_cycles"]
+        best = cycles.get("simulated", cycles["estimated"])
+        report["frames_per_second"]["at routed clock"] = round(found.routed_mhz * 1e6 / best, 1)
+
+
 def table(report: dict):
     """A rich table: one row a layer, the sums, and the board's share."""
     from rich.box import SIMPLE_HEAD
@@ -167,17 +188,20 @@ def summary(report: dict) -> list[str]:
     lines = []
     for key, name in (("interval_cycles", "interval"), ("latency_cycles", "latency")):
         values = report[key]
-        seconds = {kind: cycles / report["clock_mhz"] for kind, cycles in values.items()}
+        assumed = report["clock_mhz"]["assumed"]
+        seconds = {kind: cycles / assumed for kind, cycles in values.items()}
         parts = [f"{values[kind]:,} cycles {kind}" for kind in ("simulated", "estimated") if kind in values]
         text = f"{name}: " + ", ".join(parts)
         best = seconds.get("simulated", seconds["estimated"])
         if name == "interval":
             text += (
-                f" = {1e6 / best:,.0f} frames/s at an assumed {report['clock_mhz']:g} MHz (slowest block: {report['bottleneck']})"
+                f" = {1e6 / best:,.0f} frames/s at an assumed {assumed:g} MHz (slowest block: {report['bottleneck']})"
             )
         else:
             text += f" = {best:,.1f} µs"
         lines.append(text)
+    if "place" in report:
+        lines.append(_clock(report))
     if "exact" in report:
         exact = report["exact"]
         lines.append(
@@ -193,3 +217,18 @@ def summary(report: dict) -> list[str]:
                 f"outputs equal to the model's own: {accuracy['outputs equal']} of {accuracy['frames']} frames"
             )
     return lines
+
+
+def _clock(report: dict) -> str:
+    """The line about the clock of a network that was placed."""
+    clock, place = report["clock_mhz"], report["place"]
+    target = f"target {place['target_mhz']:g} MHz"
+    if place["failure"] is not None:
+        estimate = f", {clock['placed']:g} MHz estimated after placement" if "placed" in clock else ""
+        return f"clock: {clock['assumed']:g} MHz is assumed{estimate}; {place['failure']} ({place['tool']}, {target})"
+    text = f"clock: {clock['routed']:g} MHz reached after routing ({place['tool']}, {target})"
+    text += f" = {report['frames_per_second']['at routed clock']:,.0f} frames/s"
+    if path := place["path"]:
+        where = path["start"] if path["start"] == path["end"] else f"{path['start']} to {path['end']}"
+        text += f"; slowest path: {where}, {path['logic_ns']:g} ns logic, {path['routing_ns']:g} ns routing"
+    return text

@@ -82,10 +82,16 @@ def count(cells: Mapping[str, int], family: str) -> Resources:
 
 
 def synthesize(
-    verilog: Iterable[Path], top: str, workdir: Path, family: str = "xc7", progress: Progress | None = None
+    verilog: Iterable[Path],
+    top: str,
+    workdir: Path,
+    family: str = "xc7",
+    progress: Progress | None = None,
+    netlist: Path | None = None,
 ) -> SynthResult:
     """Synthesizes a top module with Yosys, in a process of its own. Log and cell counts are left in workdir.
 
+    netlist: where to write the flat netlist for place and route (`hwgen.netlist`), if it is wanted.
     progress: called with the stage of synthesis and the fraction of the stages done. Raises ToolMissing without pyosys,
     ToolFailed with the end of the log where Yosys fails, OptionError for an unknown family.
     """
@@ -107,6 +113,7 @@ def synthesize(
                 "family": family,
                 "stats": str(stats),
                 "instances": str(instances),
+                "netlist": None if netlist is None else str(Path(netlist).resolve()),
             },
             indent=2,
         )

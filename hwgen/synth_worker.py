@@ -1,7 +1,8 @@
 """Runs Yosys in a process of its own: `python -m hwgen.synth_worker job.json`.
 
 An error in Yosys ends the process that it runs in, hence this one. The log goes to standard output, with a line "hwgen:
-stage K of N: NAME" before each stage; the cell counts go to the file that the job names.
+stage K of N: NAME" before each stage; the cell counts, and where it is asked for the flat netlist, go to the files that
+the job names.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+
+from hwgen import netlist
 
 # Yosys's synthesis command of a family and its stages (labels), in order.
 COMMANDS = {
@@ -23,6 +26,10 @@ COMMANDS = {
 }
 
 
+# Primitives that the design may have instances of.
+LIBRARIES = {"xc7": "+/xilinx/cells_sim.v", "ecp5": "+/ecp5/cells_sim.v"}
+
+
 def main(job_file: str) -> None:
     from pyosys import libyosys as ys
 
@@ -34,10 +41,11 @@ def main(job_file: str) -> None:
         ys.run_pass(text, design)
 
     def announce(k: int, stage: str) -> None:
-        sys.stdout.write(f"hwgen: stage {k} of {len(stages) + 1}: {stage}\n")
+        sys.stdout.write(f"hwgen: stage {k} of {len(stages) + 2}: {stage}\n")
         sys.stdout.flush()
 
     announce(0, "read")
+    run(f"read_verilog -lib {LIBRARIES[job['family']]}")
     for file in job["files"]:
         run(f'read_verilog "{file}"')
     run(f"hierarchy -check -top {job['top']}")
@@ -57,6 +65,12 @@ def main(job_file: str) -> None:
         run(f"{command} -top {job['top']} -run {stage}:{until}")
     run(f'tee -q -o "{job["stats"]}" stat -json')
     Path(job["instances"]).write_text(json.dumps(instances))
+    if job["netlist"] is not None:
+        announce(len(stages) + 1, "netlist")
+        wires = [wire for wire in design.top_module().wires_.values() if wire.port_id]
+        wires.sort(key=lambda wire: wire.port_id)
+        ports = [(wire.name.str().removeprefix("\\"), wire.width, wire.port_input) for wire in wires]
+        netlist.write(run, ports, job["top"], f"{Path(job['netlist']).parent}/", job["netlist"])
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ def test_what_was_not_measured_is_not_shown_as_measured():
     assert row == "| LUT | not run | at most 13,500 |  | 12,000 | 13,860 | --skip-synthesis |"
 
 
+def test_numbers_are_short_but_whole_where_they_count():
+    values = (478_150, 50_176.0, 298.83, 31.46, 0.8099, 0.5, 0)
+    assert [targets.number(value) for value in values] == ["478,150", "50,176", "298.8", "31.5", "0.81", "0.5", "0"]
+
+
 def test_a_miss_is_plain_to_see():
     row = targets.table([Line("LUT", 14_000, "Yosys", most=13_500)], ("", "measured", "holds")).splitlines()[-1]
     assert row == "| LUT | 14,000 | **no** |"
