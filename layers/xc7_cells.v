@@ -4,7 +4,8 @@
 // A carry chain of WIDTH bits, CARRY4 behind CARRY4. carry: that out of the last bit.
 module hwgen_carry #(parameter WIDTH = 4) (input [WIDTH-1:0] s, d, output [WIDTH-1:0] sum, output carry);
   localparam CHUNKS = (WIDTH + 3) / 4;
-  wire [4*CHUNKS-1:0] propagate = s, generated = d, total, out;
+  wire [4*CHUNKS-1:0] propagate = s, generated = d; // with zeros above WIDTH
+  wire [4*CHUNKS-1:0] total, out;
   genvar k;
   generate
     for (k = 0; k < CHUNKS; k = k + 1) begin : chunk

@@ -7,6 +7,7 @@ from hwgen import ops, verification
 from hwgen.boards import BOARDS
 from hwgen.graph import evaluate
 from hwgen.passes.buffer import buffer
+from hwgen.passes.emit import emit
 from hwgen.passes.fold import Folder, fastest
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
@@ -50,7 +51,7 @@ def test_verilog_is_equal_on_every_stream(make, stalls, tmp_path):
         folder = tmp_path / str(k)
         folder.mkdir()
         result = verification.simulate(
-            final, frames, evaluate(final, frames), folder, None, simulator="icarus", stalls=stalls, seed=k
+            final, frames, evaluate(final, frames), folder, emit(final, "xc7"), simulator="icarus", stalls=stalls, seed=k
         )
         result.check()
         assert result.frames == 3
@@ -66,7 +67,7 @@ def test_branches_wait_for_each_other_at_full_rate(choice, tmp_path):
     graph = b.graph(b.add("sum", ops.Add((1, 32), 0), "input", x))
     final = hardware(graph, Folder(lower(graph), BOARDS["zybo"].budget).intervals()[choice])
     frames = random_frames(graph, 3, 0)
-    result = verification.simulate(final, frames, evaluate(final, frames), tmp_path, None, simulator="icarus").check()
+    result = verification.simulate(final, frames, evaluate(final, frames), tmp_path, emit(final, "xc7"), simulator="icarus").check()
     assert_on_time(final, result)
 
 
@@ -75,6 +76,6 @@ def test_one_layer_alone(tmp_path):
     final = hardware(graph)
     values = evaluate(final, random_frames(graph, 2, 0))
     alone, raw = verification.layer_alone(final, "c3", values)
-    result = verification.simulate(alone, raw, evaluate(alone, raw), tmp_path, None, simulator="icarus")
+    result = verification.simulate(alone, raw, evaluate(alone, raw), tmp_path, emit(alone, "xc7"), simulator="icarus")
     result.check()
     assert (result.outputs["output"] == values["c3"]).all()

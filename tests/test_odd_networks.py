@@ -13,6 +13,7 @@ from hwgen import ops, verification
 from hwgen.boards import BOARDS
 from hwgen.graph import Graph, evaluate
 from hwgen.passes.buffer import buffer
+from hwgen.passes.emit import emit
 from hwgen.passes.fold import Folder
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
@@ -230,5 +231,5 @@ def test_is_exact_and_on_time(make, tmp_path):
     values, wanted = evaluate(hardware, frames), evaluate(graph, frames)
     for ref, sink in zip(graph.outputs, hardware.outputs):
         assert (wanted[ref.node] == values[sink.node]).all()
-    result = verification.simulate(hardware, frames, values, tmp_path, None, simulator="icarus").check()
+    result = verification.simulate(hardware, frames, values, tmp_path, emit(hardware, "xc7"), simulator="icarus").check()
     assert_on_time(hardware, result)

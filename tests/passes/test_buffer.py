@@ -12,6 +12,7 @@ from hwgen.graph import Graph, evaluate, verify
 from hwgen.layers.cat import Cat
 from hwgen.layers.fifo import Fifo
 from hwgen.passes.buffer import buffer
+from hwgen.passes.emit import emit
 from hwgen.passes.fold import Folder
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
@@ -32,7 +33,7 @@ def with_depth(graph: Graph, name: str, depth: int) -> Graph:
 
 def simulate(graph, tmp_path, **options):
     frames = random_frames(graph, 4, 0)
-    return verification.simulate(graph, frames, evaluate(graph, frames), tmp_path, None, simulator="icarus", **options)
+    return verification.simulate(graph, frames, evaluate(graph, frames), tmp_path, emit(graph, "xc7"), simulator="icarus", **options)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -9,6 +9,7 @@ from hwgen import verification
 from hwgen.boards import BOARDS
 from hwgen.graph import evaluate
 from hwgen.passes.buffer import buffer
+from hwgen.passes.emit import emit
 from hwgen.passes.fold import Folder, fastest
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
@@ -49,5 +50,5 @@ def test_a_network_and_layers_of_any_name_simulate(name, tmp_path):
     graph = b.graph(b.activation("always", b.conv("clk", x, rng, (1, 1), 3)))
     final = buffer(fork(fastest(Folder(lower(graph), BOARDS["zybo"].budget)).graph))
     frames = random_frames(graph, 2, 0)
-    verification.simulate(final, frames, evaluate(final, frames), tmp_path, None, simulator="icarus").check()
+    verification.simulate(final, frames, evaluate(final, frames), tmp_path, emit(final, "xc7"), simulator="icarus").check()
     assert identifier(name) not in KEYWORDS
