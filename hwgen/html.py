@@ -109,11 +109,21 @@ def _layers(report: dict) -> str:
 def _fifos(report: dict) -> str:
     rows = []
     for fifo in report["fifos"]:
-        highest = fifo.get("highest")
+        highest, bound = fifo.get("highest"), fifo["bound"]
         share = "" if highest is None else _bar(highest / fifo["depth"])
-        seen = "" if highest is None else f"{highest}"
-        rows.append(f'<tr><td>{escape(fifo["name"])}<td class="n">{fifo["depth"]}<td class="n">{seen}<td>{share}')
-    head = '<tr><th>FIFO<th class="n">depth<th class="n">highest fill seen<th>'
+        seen = "" if highest is None else f"{highest:,}"
+        numbers = (
+            f"{bound['pace']:,}",
+            "" if "dependence" not in bound else f"{bound['dependence']:,}",
+            f"{fifo['depth']:,}",
+            seen,
+        )
+        cells = "".join(f'<td class="n">{text}' for text in numbers)
+        rows.append(f"<tr><td>{escape(fifo['name'])}<td>{fifo['bits']} bits, {fifo['memory']}{cells}<td>{share}")
+    head = (
+        '<tr><th>FIFO<th>a beat<th class="n">bound of pace<th class="n">bound of dependence<th class="n">depth'
+        '<th class="n">highest fill seen<th>'
+    )
     return f"<h2>FIFOs</h2><table>{head}{''.join(rows)}</table>"
 
 

@@ -11,11 +11,14 @@ from hwgen import __version__
 from hwgen.graph import Graph, Node
 from hwgen.layers.block import Resources
 from hwgen.layers.depthwise import DepthwiseNeuron
+from hwgen.layers.fifo import Fifo
 from hwgen.layers.neuron import Neuron
+from hwgen.passes.buffer import bounds
 from hwgen.passes.schedule import interval_in_place
 
 KINDS = ("lut", "lutram", "ff", "bram36", "dsp")
 SHOWN = ("lut", "ff", "bram36", "dsp")  # in the terminal's table
+FULLEST = 3  # FIFOs that the terminal names
 
 
 def by_layer(graph: Graph) -> dict[str, list[Node]]:
@@ -65,11 +68,7 @@ def build(design) -> dict:
         "fits": all(estimated[kind] <= budget[kind] for kind in KINDS),
         "resources": {"board": budget, "estimated": estimated},
         "layers": [_layer(name, nodes, compiled) for name, nodes in by_layer(compiled.hardware).items()],
-        "fifos": [
-            {"name": node.name, "depth": node.op.depth}
-            for node in compiled.hardware.nodes
-            if type(node.op).__name__ == "Fifo"
-        ],
+        "fifos": _fifos(compiled),
     }
     if design.synthesized is not None:
         _add_synthesis(report, design)
@@ -95,6 +94,23 @@ def _layer(name: str, nodes: list[Node], compiled) -> dict:
         "resources": {"estimated": resources(total(nodes))},
         "blocks": [{"name": n.name, "block": n.op.describe(), "folding": folding(n)} for n in nodes],
     }
+
+
+def _fifos(compiled) -> list[dict]:
+    """An entry a FIFO: beats that it holds, bits of a beat, where they lie, and the bounds that it is sized by."""
+    graph = compiled.hardware
+    why = bounds(graph, compiled.timing.interval)
+    return [
+        {
+            "name": node.name,
+            "depth": node.op.depth,
+            "bits": node.op.bits,
+            "memory": node.op.style,
+            "bound": {kind: beats for kind, beats in asdict(why[node.name]).items() if beats is not None},
+        }
+        for node in graph.nodes
+        if isinstance(node.op, Fifo)
+    ]
 
 
 def _type(type_) -> str:
@@ -208,6 +224,7 @@ def summary(report: dict) -> list[str]:
             f"exact: {exact['frames']} frames, {exact['values']:,} values compared on every stream, "
             f"{exact['mismatches']} mismatches ({report['simulator']})"
         )
+    lines += _fullest(report)
     if "accuracy" in report:
         accuracy = report["accuracy"]
         parts = [f"{name} {100 * value:.1f} %" for name, value in accuracy.items() if isinstance(value, float)]
@@ -217,6 +234,23 @@ def summary(report: dict) -> list[str]:
                 f"outputs equal to the model's own: {accuracy['outputs equal']} of {accuracy['frames']} frames"
             )
     return lines
+
+
+def _fullest(report: dict) -> list[str]:
+    """The line about the FIFOs: what they hold in all, and the fullest of them once a simulation has seen them."""
+    fifos = report["fifos"]
+    if not fifos:
+        return []
+    kbits = sum(fifo["depth"] * fifo["bits"] for fifo in fifos) / 1024
+    text = f"FIFOs: {len(fifos)} with room for {kbits:,.1f} Kbit"
+    seen = [fifo for fifo in fifos if fifo.get("highest") is not None]
+    if seen:
+        seen.sort(key=lambda fifo: -fifo["highest"] / fifo["depth"])
+        most = ", ".join(f"{fifo['name']} {fifo['highest']} of {fifo['depth']}" for fifo in seen[:FULLEST])
+        text += f"; highest fill: {most}" + (
+            f", {len(seen) - FULLEST} more in the report" if len(seen) > FULLEST else ""
+        )
+    return [text]
 
 
 def _clock(report: dict) -> str:

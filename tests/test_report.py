@@ -10,6 +10,7 @@ from rich.console import Console
 import hwgen
 from hwgen import html, report
 from hwgen.layers.block import Resources
+from hwgen.layers.fifo import Fifo
 
 MODEL = Path(__file__).resolve().parent.parent / "examples/digits/digits.h5"
 
@@ -45,6 +46,7 @@ def test_the_table_fits_80_columns_and_the_page_escapes(design):
 def test_measured_values_stand_beside_the_estimates(design):
     graph, instances = design.compiled.hardware, design.compiled.emitted.instances
     blocks = {instances[node.name]: Resources(lut=3, ff=2) for node in graph.nodes}
+    fifos = [node for node in graph.nodes if isinstance(node.op, Fifo)]
     design.synthesized = SimpleNamespace(total=Resources(lut=700, ff=500), blocks=blocks)
     design.simulated = SimpleNamespace(
         simulator="S",
@@ -53,7 +55,7 @@ def test_measured_values_stand_beside_the_estimates(design):
         frames=3,
         compared=9,
         mismatched=0,
-        fills={},
+        fills={node.name: node.op.depth - k for k, node in enumerate(fifos)},
         first_in=[10],
         last_seen={"first": [900, 1700]},
     )
@@ -68,3 +70,24 @@ def test_measured_values_stand_beside_the_estimates(design):
     first = next(layer for layer in found["layers"] if layer["name"] == "first")
     assert first["resources"]["synthesized"]["lut"] == 3 * len(first["blocks"])
     assert "700" in html.page(found)
+    assert [fifo["highest"] for fifo in found["fifos"]] == [n.op.depth - k for k, n in enumerate(fifos)]
+    (line,) = [line for line in report.summary(found) if line.startswith("FIFOs")]
+    assert f"highest fill: {fifos[0].name} {fifos[0].op.depth} of {fifos[0].op.depth}, " in line
+
+
+def test_every_fifo_stands_there_with_its_depth_and_what_it_is_sized_by(design):
+    found = report.build(design)
+    fifos = {node.name: node for node in design.compiled.hardware.nodes if isinstance(node.op, Fifo)}
+    assert [fifo["name"] for fifo in found["fifos"]] == list(fifos)
+    consumers = {ref.node: node for node in design.compiled.hardware.nodes for ref in node.inputs}
+    for fifo in found["fifos"]:
+        block = fifos[fifo["name"]].op
+        assert (fifo["depth"], fifo["bits"], fifo["memory"]) == (block.depth, block.bits, block.style)
+        assert ("dependence" in fifo["bound"]) == (len(consumers[fifo["name"]].inputs) > 1)
+        assert max(fifo["bound"].values()) <= fifo["depth"]
+        assert "highest" not in fifo, "nothing was simulated"
+    (line,) = [line for line in report.summary(found) if line.startswith("FIFOs")]
+    assert line.startswith(f"FIFOs: {len(fifos)} with room for ") and "fill" not in line
+    page = html.page(found)
+    for fifo in found["fifos"]:
+        assert f"<tr><td>{fifo['name']}<td>{fifo['bits']} bits, {fifo['memory']}<td" in page

@@ -17,7 +17,7 @@ made: no deadlock.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,6 +48,29 @@ def buffer(graph: Graph) -> Graph:
         if grown == depths:
             return verify(buffered, single_consumer=True)
         depths = grown
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a FIFO is sized by, in beats; dependence is None where its consumer is no join."""
+
+    pace: int
+    dependence: int | None
+
+    @property
+    def greater(self) -> int:
+        return max(self.pace, self.dependence or 0)
+
+
+def bounds(graph: Graph, interval: int) -> dict[str, Bounds]:
+    """FIFO -> its bounds, of a graph that `buffer` made for this interval."""
+    rooms, lags = room(graph, interval), _lags(graph)
+    return {
+        graph[ref.node].name: Bounds(rooms[node.name, port], lags.get((node.name, port)))
+        for node in graph.nodes
+        for port, ref in enumerate(node.inputs)
+        if isinstance(graph[ref.node].op, Fifo)
+    }
 
 
 def _with_fifos(graph: Graph, depths: dict[Edge, int]) -> Graph:
