@@ -145,7 +145,8 @@ def generate(bench: Bench, frames: int) -> str:
             links = ", ".join(f".{port}({name}_{port})" for port in ports)
             checks.append(
                 f"  hwgen_{'source' if kind == 's' else 'sink'} #({parameters}) {name} ("
-                f"{common}, .stall(stall), .seed(seed + {2 * k + (kind == 'm')}),\n    {links}, {status(kind, k)});"
+                f"{common}, .stall(stall), .seed(seed + {2 * k + (kind == 'm')}),"
+                f"{' .interval(interval),' if kind == 's' else ''}\n    {links}, {status(kind, k)});"
             )
     for k, tap in enumerate(bench.taps):
         net = _path(f"dut.{tap.path}.{tap.port}" if tap.path else f"dut.{tap.port}")
@@ -156,7 +157,9 @@ def generate(bench: Bench, frames: int) -> str:
             f".bits($bits({net}__payload)), {status('t', k)});"
         )
     for k, fill in enumerate(bench.fills):
-        outer.append(f"  wire [31:0] f{k}_level = {_path(f'dut.{fill.path}.{fill.port}' if fill.path else f'dut.{fill.port}')};")
+        outer.append(
+            f"  wire [31:0] f{k}_level = {_path(f'dut.{fill.path}.{fill.port}' if fill.path else f'dut.{fill.port}')};"
+        )
         checks.append(
             f"  hwgen_fill #({k}) f{k} (.clk(clk), .rst(rst), .report(report), .out(out), .level(f{k}_level));"
         )
@@ -188,14 +191,14 @@ module {top};
   always #1 clk = ~clk;
 
   wire rst, report;
-  wire [31:0] out, stall, seed, cycle;
+  wire [31:0] out, stall, seed, interval, cycle;
   wire frame_error;
 {outer}
   {dut} dut ({connections});
 {checks}
   hwgen_control #(.RESULTS("{results}")) control (.clk(clk), .go(go), .rst(rst),
-    .report(report), .done(done), .out(out), .stall(stall), .seed(seed), .cycle(cycle), .frame_error(frame_error),
-    .complete({complete}),
+    .report(report), .done(done), .out(out), .stall(stall), .seed(seed), .interval(interval),
+    .cycle(cycle), .frame_error(frame_error), .complete({complete}),
     .moved({moved}));
 endmodule
 """

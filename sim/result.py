@@ -45,6 +45,7 @@ class SimResult:
 
     first_in, last_in, first_out, last_out: (frames,) the cycle of a frame's first and last transfer over all inputs or
     outputs. last_seen: tap name -> (frames,) the cycle of each frame's last transfer there. Cycles count from reset.
+    waited: source or tap name -> cycles in which a beat was offered there and not taken, in the whole run.
     compared: values compared, over all taps and outputs.
     fills: FIFO name -> highest level. mismatches: in order of cycle, at most 16 beats a tap; `mismatched` counts the
     beats of all.
@@ -64,6 +65,7 @@ class SimResult:
     fills: dict[str, int]
     simulator: str = ""
     last_seen: dict[str, np.ndarray] = field(default_factory=dict)
+    waited: dict[str, int] = field(default_factory=dict)
     build_seconds: float = 0.0
     run_seconds: float = 0.0
 
@@ -98,6 +100,7 @@ class _Raw:
     errors: list[int] = field(default_factory=list)
     frame: dict[tuple[str, int], list[tuple[int, int]]] = field(default_factory=dict)  # (first, last) cycle of each
     end: dict[tuple[str, int], tuple[int, str, str]] = field(default_factory=dict)  # beats, valid, ready
+    waited: dict[tuple[str, int], int] = field(default_factory=dict)
     beat: dict[int, list[tuple[int, str, str, str]]] = field(default_factory=dict)
     differ: dict[int, list[tuple[int, int, str]]] = field(default_factory=dict)
     differing: dict[int, int] = field(default_factory=dict)
@@ -114,8 +117,9 @@ def _read(path: Path) -> _Raw:
                     raw.beat.setdefault(int(k), []).append((int(cycle), last, user, data))
                 case ["frame", kind, k, _, first, last]:
                     raw.frame.setdefault((kind, int(k)), []).append((int(first), int(last)))
-                case ["end", kind, k, count, valid, ready]:
+                case ["end", kind, k, count, valid, ready, waited]:
                     raw.end[kind, int(k)] = (int(count), valid, ready)
+                    raw.waited[kind, int(k)] = int(waited)
                 case ["differ", k, beat, cycle, payload]:
                     raw.differ.setdefault(int(k), []).append((int(beat), int(cycle), payload))
                 case ["differing", k, count]:
@@ -192,6 +196,11 @@ def read_results(path: Path, bench: Bench, frames: int, expected: Mapping[str, n
         fills={fill.name: raw.fill[k] for k, fill in enumerate(bench.fills)},
         last_seen={
             tap.name: np.array([last for _, last in raw.frame["t", k][:frames]]) for k, tap in enumerate(bench.taps)
+        },
+        waited={
+            stream.name: raw.waited[kind, k]
+            for kind, streams in (("s", bench.sources), ("t", bench.taps))
+            for k, stream in enumerate(streams)
         },
     )
 

@@ -28,16 +28,18 @@ def simulate(
     simulator: str = "auto",
     stalls: float = 0.0,
     seed: int = 0,
+    interval: int | None = None,
     deadline: int | None = None,
     quiet: int = 50_000,
     waves: bool = False,
     progress: Progress | None = None,
 ) -> SimResult:
-    """Runs raw frames, back to back, through the design and compares every tap and output.
+    """Runs raw frames through the design and compares every tap and output.
 
     frames: source name -> int64 (n, H, W, C). expected: the same for every tap, and for the sinks to compare.
     workdir: all files go here; a second run of the same design with as many frames doesn't build again.
     stalls: the share of cycles in which the sources offer nothing and the sinks take nothing, at random from `seed`.
+    interval: cycles over which each frame's beats are offered evenly, or None: back to back, as they are taken.
     deadline: cycles after which the run is a hang (default: generous, from the beats and stalls).
     quiet: the same after so many cycles in which no stream moves.
     waves: records dump.vcd (Verilator) or build_icarus/hwgen_bench.fst (Icarus) in workdir.
@@ -49,6 +51,8 @@ def simulate(
     count = _check(bench, frames, expected)
     if not 0 <= stalls < 1:
         raise ValueError(f"stalls must be at least 0 and less than 1, not {stalls}")
+    if interval is not None and interval < 1:
+        raise ValueError(f"interval must be at least 1 cycle, not {interval}")
     tools = find_simulator(simulator)
     workdir = Path(workdir).resolve()
     (workdir / "mem").mkdir(parents=True, exist_ok=True)
@@ -64,14 +68,20 @@ def simulate(
     streams = (*bench.sources, *bench.taps, *bench.sinks)
     if deadline is None:
         deadline = int(64 * (count + 2) * max(stream.beats for stream in streams) / (1 - stalls) ** 2) + 100_000
+        deadline += (count + 2) * (interval or 0)
     job = Job(tools, workdir, [PARTS, *(Path(path).resolve() for path in bench.verilog), top], waves)
     start = time.perf_counter()
     job.build(progress)
     built = time.perf_counter()
     watch = _Tail(workdir / RESULTS, len(streams) * count, progress)
-    job.run(
-        [f"+stall={round(stalls * 65536)}", f"+seed={seed * 64 + 1}", f"+deadline={deadline}", f"+quiet={quiet}"], watch
-    )
+    plusargs = {
+        "stall": round(stalls * 65536),
+        "seed": seed * 64 + 1,
+        "interval": interval or 0,
+        "deadline": deadline,
+        "quiet": quiet,
+    }
+    job.run([f"+{name}={value}" for name, value in plusargs.items()], watch)
     ran = time.perf_counter()
     limits = f"deadline {deadline} cycles, or {quiet} without a transfer"
     result = read_results(workdir / RESULTS, bench, count, expected, limits)

@@ -6,8 +6,8 @@
 module hwgen_control #(
   parameter RESULTS = ""
 ) (
-  input clk, input go, output reg rst, output reg report, output reg done,
-  output [31:0] out, output reg [31:0] stall, output reg [31:0] seed, output reg [31:0] cycle,
+  input clk, input go, output reg rst, output reg report, output reg done, output [31:0] out,
+  output reg [31:0] stall, output reg [31:0] seed, output reg [31:0] interval, output reg [31:0] cycle,
   input frame_error, input complete, input moved
 );
   localparam DRAIN = 64;  // cycles after the end in which a surplus beat would show itself
@@ -20,9 +20,10 @@ module hwgen_control #(
 
   initial begin
     file = $fopen(RESULTS, "w");
-    stall = 0; seed = 1; deadline = 32'hffffffff; quiet = 32'hffffffff;
+    stall = 0; seed = 1; interval = 0; deadline = 32'hffffffff; quiet = 32'hffffffff;
     if ($value$plusargs("stall=%d", stall)) begin end
     if ($value$plusargs("seed=%d", seed)) begin end
+    if ($value$plusargs("interval=%d", interval)) begin end
     if ($value$plusargs("deadline=%d", deadline)) begin end
     if ($value$plusargs("quiet=%d", quiet)) begin end
     rst = 1; report = 0; done = 0; cycle = 0; idle = 0; drain = 0; reset = 0; error = 0; closing = 0;
@@ -62,14 +63,15 @@ module hwgen_count #(
   input clk, input rst, input report, input [31:0] out, input [31:0] cycle,
   input valid, input ready, output complete, output moved, output reg [31:0] count, output last
 );
-  reg [31:0] beat, frame, first;
+  reg [31:0] beat, frame, first, waited;
   assign moved = (valid === 1'b1) && (ready === 1'b1);
   assign last = beat == BEATS - 1;
   assign complete = frame >= FRAMES;
   always @(posedge clk) begin
     if (rst) begin
-      beat <= 0; frame <= 0; first <= 0; count <= 0;
+      beat <= 0; frame <= 0; first <= 0; count <= 0; waited <= 0;
     end else begin
+      if ((valid === 1'b1) && (ready !== 1'b1)) waited <= waited + 1;
       if (moved) begin
         count <= count + 1;
         beat <= last ? 0 : beat + 1;
@@ -80,7 +82,7 @@ module hwgen_count #(
           $fflush(out);
         end
       end
-      if (report) $fdisplay(out, "end %0s %0d %0d %b %b", KIND, ID, count, valid, ready);
+      if (report) $fdisplay(out, "end %0s %0d %0d %b %b %0d", KIND, ID, count, valid, ready, waited);
     end
   end
 endmodule
@@ -94,24 +96,29 @@ module hwgen_stall (input clk, input rst, input [31:0] stall, input [31:0] seed,
   always @(posedge clk) x <= rst ? (seed * 32'd2654435769) | 32'd1 : b ^ (b << 5);
 endmodule
 
-// Offers the beats of a file. While it offers nothing TDATA is wrong on purpose.
+// Offers the beats of a file, where `interval` isn't 0 no earlier than evenly over so many cycles a frame. While it
+// offers nothing TDATA is wrong on purpose.
 module hwgen_source #(
   parameter ID = 0, parameter WIDTH = 8, parameter BEATS = 1, parameter FRAMES = 1, parameter FILE = ""
 ) (
   input clk, input rst, input report, input [31:0] out, input [31:0] cycle, input [31:0] stall, input [31:0] seed,
+  input [31:0] interval,
   output [WIDTH-1:0] tdata, output tvalid, input tready, output tlast, output complete, output moved
 );
   reg [WIDTH-1:0] words [0:BEATS*FRAMES-1];
   reg offer;
   wire stop, last;
   wire [31:0] count;
+  // Beat `next` of all frames is offered floor(next * interval / BEATS) cycles after the first, or later.
+  wire [31:0] next = count + moved;
+  wire early = {32'd0, next} * interval >= ({32'd0, cycle} + 64'd1) * BEATS && interval != 0;
   initial $readmemh(FILE, words);
   assign tvalid = offer && !complete;
   assign tdata = tvalid ? words[count] : {WIDTH{stop}};
   assign tlast = tvalid && last;
   always @(posedge clk) begin
     if (rst) offer <= 0;
-    else if (!tvalid || tready) offer <= !stop;
+    else if (!tvalid || tready) offer <= !stop && !early;
   end
   hwgen_stall random (clk, rst, stall, seed, stop);
   hwgen_count #("s", ID, BEATS, FRAMES) counter (

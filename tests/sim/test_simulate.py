@@ -49,6 +49,18 @@ def test_cycles_are_those_of_the_schedule(built):
     assert np.array_equal(result.last_out, result.first_out + 11)
 
 
+def test_frames_offered_evenly_over_an_interval(built):
+    frames, expected = design.values(3, 0)
+    result = run(built, frames, expected, interval=43).check()
+    first = result.first_in[0]
+    assert np.array_equal(result.first_in, first + np.array([0, 43, 86]))
+    assert np.array_equal(result.last_in, first + np.array([0, 43, 86]) + 11 * 43 // 12)
+    assert result.interval_cycles == 43
+    assert set(result.waited.values()) == {0}, "nothing waits in front of a network that is faster"
+    with pytest.raises(ValueError, match="interval must be at least 1 cycle, not 0"):
+        run(built, frames, expected, interval=0)
+
+
 def test_a_wrong_expected_value_is_located(built):
     frames, expected = design.values(3, 5)
     right = run(built, frames, expected)
