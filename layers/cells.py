@@ -46,14 +46,17 @@ class Cells:
         self.m.submodules += Instance(name, p_WIDTH=width, **parameters, **inputs, o_o=result)
         return result
 
-    def add3(self, a: Value, b: Value, c: Value, bits: int) -> Value:
-        """a + b + c of unsigned numbers, the low `bits` bits."""
+    def add3(self, a: Value, b: Value, c: Value, bits: int, invert: tuple[bool, bool, bool] = (False,) * 3) -> Value:
+        """a + b + c of unsigned numbers, the low `bits` bits. invert: which come as their complements in their own width."""
         width = max(len(a), len(b), len(c))
         if not self.by_hand:
+            a, b, c = ((~v)[: len(v)] if inverted else v for v, inverted in zip((a, b, c), invert))
             return _cut(a + b + c, bits)
         width = min(width, bits)
-        a, b, c = (_cut(v, width) for v in (a, b, c))
-        return _cut(self._instance("hwgen_add3", width, width + 2, a=a, b=b, c=c), bits)
+        # Above a number there are zeros, so ones where they will be inverted.
+        a, b, c = (_cut(v, width, inverted) for v, inverted in zip((a, b, c), invert))
+        which = Const(sum(inverted << k for k, inverted in enumerate(invert)), 3)
+        return _cut(self._instance("hwgen_add3", width, width + 2, a=a, b=b, c=c, p_INVERT=which), bits)
 
     def add_signed(self, a: Value, b: Value, s: Value, t: Value) -> Value:
         """(a ^ s) + (b ^ t) of unsigned numbers of one width, each bit inverted where the bits s, t are 1."""
@@ -114,9 +117,9 @@ class Cells:
         return total.as_unsigned(), total
 
 
-def _cut(value: Value, bits: int) -> Value:
-    """The low bits of an unsigned value, zero-extended where it has fewer."""
-    return value[:bits] if len(value) >= bits else Cat(value, Const(0, bits - len(value)))
+def _cut(value: Value, bits: int, ones: bool = False) -> Value:
+    """The low bits of an unsigned value; where it has fewer, zeros or ones above it."""
+    return value[:bits] if len(value) >= bits else Cat(value, Const(-ones, bits - len(value)))
 
 
 def add3_cost(width: int) -> Resources:

@@ -20,15 +20,21 @@ module hwgen_carry #(parameter WIDTH = 4) (input [WIDTH-1:0] s, d, output [WIDTH
   assign carry = out[WIDTH-1];
 endmodule
 
-// a + b + c, one LUT a bit: the LUT turns three bits into two, and the carry chain adds those.
-module hwgen_add3 #(parameter WIDTH = 4) (input [WIDTH-1:0] a, b, c, output [WIDTH+1:0] o);
+// a + b + c, one LUT a bit: the LUT turns three bits into two, and the carry chain adds those. INVERT: bit 0 for ~a, 1 for
+// ~b, 2 for ~c in its place, which changes the LUT's contents alone.
+module hwgen_add3 #(parameter WIDTH = 4, parameter [2:0] INVERT = 0) (input [WIDTH-1:0] a, b, c, output [WIDTH+1:0] o);
+  // The majority of three as a table of 8; inverting an input swaps the table's halves, or those of its halves.
+  localparam [7:0] A = INVERT[0] ? 8'hd4 : 8'he8;
+  localparam [7:0] B = INVERT[1] ? {A[5:4], A[7:6], A[1:0], A[3:2]} : A;
+  localparam [7:0] MAJORITY = INVERT[2] ? {B[3:0], B[7:4]} : B;
+  localparam [15:0] PARITY = ^INVERT ? 16'h9669 : 16'h6996;
   wire [WIDTH:0] s, k;
   assign k[0] = 1'b0;
   assign s[WIDTH] = k[WIDTH];
   genvar i;
   generate
     for (i = 0; i < WIDTH; i = i + 1) begin : column
-      LUT6_2 #(.INIT(64'h69966996_e8e8e8e8)) lut (.I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(k[i]), .I4(1'b0), .I5(1'b1),
+      LUT6_2 #(.INIT({{2{PARITY}}, {4{MAJORITY}}})) lut (.I0(a[i]), .I1(b[i]), .I2(c[i]), .I3(k[i]), .I4(1'b0), .I5(1'b1),
         .O5(k[i+1]), .O6(s[i]));
     end
   endgenerate

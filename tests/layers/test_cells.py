@@ -48,9 +48,10 @@ def carry(width: int) -> Case:
     return instance("hwgen_carry", expected, {"s": width, "d": width}, {"sum": width, "carry": 1}, WIDTH=width)
 
 
-def add3(width: int) -> Case:
-    inputs = dict.fromkeys("abc", width)
-    return instance("hwgen_add3", lambda a, b, c: (a + b + c,), inputs, {"o": width + 2}, WIDTH=width)
+def add3(width: int, invert: int) -> Case:
+    inputs, flips = dict.fromkeys("abc", width), [(invert >> k & 1) * ((1 << width) - 1) for k in range(3)]
+    expected = lambda a, b, c: (sum(v ^ flip for v, flip in zip((a, b, c), flips)),)  # noqa: E731
+    return instance("hwgen_add3", expected, inputs, {"o": width + 2}, WIDTH=width, INVERT=f"3'd{invert}")
 
 
 def two(module: str, width: int, expected, **parameters) -> Case:
@@ -112,7 +113,7 @@ def multiply_add(constant: int) -> Case:
 
 MODULES: dict[str, Iterable[Case]] = {
     "carry": [carry(width) for width in WIDTHS],
-    "add3": [add3(width) for width in WIDTHS],
+    "add3": [add3(width, invert) for width in WIDTHS for invert in range(8 if width in (1, 4) else 1)],
     "add_signed": [add_signed(width) for width in WIDTHS],
     "add_gated": [add_gated(width, invert) for width in WIDTHS for invert in (0, 1)],
     "mux2": [mux2(width) for width in WIDTHS],
@@ -143,13 +144,14 @@ class Use:
         return Case("", self.inputs, {"o": self.bits}, self.expected, self.latency, "use")
 
 
-def used_add3(a: int, b: int, c: int, bits: int) -> Use:
-    """Numbers of different widths, the sum cut or extended to `bits`."""
+def used_add3(a: int, b: int, c: int, bits: int, *invert: bool) -> Use:
+    """Numbers of different widths, or their complements; the sum cut or extended to `bits`."""
+    flips = [(1 << width) - 1 if inverted else 0 for width, inverted in zip((a, b, c), invert or (False,) * 3)]
     return Use(
-        lambda cells, a, b, c: cells.add3(a, b, c, bits),
+        lambda cells, a, b, c: cells.add3(a, b, c, bits, *(invert and [invert])),
         {"a": a, "b": b, "c": c},
         bits,
-        lambda a, b, c: ((a + b + c) % (1 << bits),),
+        lambda a, b, c: (sum(v ^ flip for v, flip in zip((a, b, c), flips)) % (1 << bits),),
     )
 
 
@@ -187,7 +189,9 @@ def of_module(case: Case, build, by_hand: bool = True) -> Use:
 
 
 USES: dict[str, list[Use]] = {
-    "add3": [used_add3(*widths) for widths in ((4, 4, 4, 6), (1, 5, 3, 4), (3, 1, 2, 9), (7, 6, 7, 7), (2, 2, 2, 1))],
+    "add3": [used_add3(*widths) for widths in ((4, 4, 4, 6), (1, 5, 3, 4), (3, 1, 2, 9), (7, 6, 7, 7), (2, 2, 2, 1))]
+    + [used_add3(*widths, *(bool(which >> k & 1) for k in range(3)))
+       for which in range(1, 8) for widths in ((4, 4, 4, 6), (1, 5, 3, 4), (3, 1, 2, 9))],
     "add_signed": [of_module(add_signed(w), lambda cells, a, b, s, t: cells.add_signed(a, b, s, t)) for w in WIDTHS],
     "add_gated": [of_module(add_gated(w, i), lambda cells, a, b, s, t, i=i: cells.add_gated(a, b, s, t, bool(i)))
                   for w in WIDTHS for i in (0, 1)],
