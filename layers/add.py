@@ -26,6 +26,7 @@ class Add(Block):
     """
 
     output_room = 1
+    holds = 1
 
     parts: tuple[TensorType, ...]
     multipliers: tuple[int, ...]

@@ -47,6 +47,11 @@ class Block(Op):
     output_room = 2  # beats that can wait at an output without holding the block up; 0: wires from input to output
     output_lead = 0  # cycles before it is offered from which a beat takes up that room: a credited pipeline's
 
+    @property
+    def holds(self) -> int:
+        """Beats that can wait at an output although all inputs are taken up to the one that would make another beat."""
+        return self.output_room if self.output_lead else 0
+
     # --- what it computes ---------------------------------------------------------------------------------------
 
     @property

@@ -26,6 +26,7 @@ class Cat(Block):
     """
 
     output_room = 1
+    holds = 1
 
     parts: tuple[TensorType, ...]
     lanes: int

@@ -40,6 +40,10 @@ class Convert(Block):
         return 0 if self.lanes_to > self.lanes_from else 1
 
     @property
+    def holds(self):
+        return 1 if self.collected == 1 else 0
+
+    @property
     def inputs(self):
         return (self.input,)
 

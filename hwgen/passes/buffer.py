@@ -1,53 +1,53 @@
-"""buffer: FIFOs where a stream has to wait, and why none of them can deadlock.
+"""buffer: FIFOs where a stream has to wait.
 
-Two bounds, in closed form from shapes, rates and latencies; a FIFO takes the greater.
+Two bounds, in closed form from shapes, rates and latencies; a FIFO takes the greater. docs/fifos.md has the argument.
 
 Pace. In the schedule (`hwgen.passes.schedule`) with inputs at the network's interval, the most beats that ever wait on
 an edge. With at least this room on every edge no block ever waits for space, so the hardware keeps the schedule: bursts
 and the skew between the branches of a fork cost no rate. A FIFO's own cycles make the other branches of a join wait
 longer, so sizing is repeated with the FIFOs in the schedule until none of them grows.
 
-Dependence. At a join (cat, add) let beat j of the result need everything up to input beat d(j) of the network. All that
-a branch can produce from inputs up to d(j), less what the join has consumed of it before beat j, fits into the branch's
-FIFO. So whatever the outside does (stalls of any length, at either end), when the join waits for beat j the branches it
-doesn't wait for have room for all they can make of the inputs up to d(j); hence none of them stops the fork before
-those inputs have passed it, and the branch that the join waits for gets all it needs. By induction over j every beat is
-made: no deadlock.
+Dependence. What a branch can have made of all that another one needs for the join's next beat
+(`hwgen.passes.dependence`), less what the block in front of the FIFO can hold. With this room no pattern of stalls at
+the outer ports deadlocks a fork and join.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from hwgen.graph import Graph, Node, Ref, verify
 from hwgen.layers.fifo import Fifo
 from hwgen.layers.view import View
-from hwgen.passes.schedule import dependence, needed, schedule, timing
+from hwgen.passes.dependence import lags
+from hwgen.passes.schedule import schedule, timing
 
 SHALLOWEST = 2  # beats
 Edge = tuple[str, int]  # consumer and the number of its input
 
 
 def buffer(graph: Graph) -> Graph:
-    """Puts a Fifo on every edge that needs more room than the producer has by itself (`Block.output_room`)."""
+    """Puts a Fifo on every edge that needs more room than the producer has by itself (`output_room`, `holds`)."""
     interval = timing(graph).interval
-    lags = _lags(graph)
+    waiting = _dependence(graph)
     depths: dict[Edge, int] = {}
     while True:
         buffered = _with_fifos(graph, depths)
-        wanted = room(buffered, interval)
+        rooms = room(buffered, interval)
         grown = depths.copy()
         for node in graph.nodes:
             for port, ref in enumerate(node.inputs):
                 edge = node.name, port
-                beats = max(wanted.get(edge, 0), lags.get(edge, 0))
-                if beats > (0 if edge in depths else producer(graph, ref).op.output_room):
-                    grown[edge] = max(beats, depths.get(edge, SHALLOWEST))
+                pace, dependence = rooms.get(edge, 0), waiting.get(edge, 0)
+                has_room = pace <= producer(graph, ref).op.output_room and dependence <= 0
+                if edge in depths or not has_room:
+                    grown[edge] = max(pace, dependence, depths.get(edge, SHALLOWEST))
         if grown == depths:
-            return verify(buffered, single_consumer=True)
+            break
         depths = grown
+    # Rounds before the last may have seen more beats wait. Latency, and so the schedule, is the same from 3 beats on.
+    least = {edge: max(rooms[edge], waiting.get(edge, 0), min(depth, 3)) for edge, depth in depths.items()}
+    return verify(_with_fifos(graph, least), single_consumer=True)
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,12 @@ class Bounds:
     pace: int
     dependence: int | None
 
-    @property
-    def greater(self) -> int:
-        return max(self.pace, self.dependence or 0)
-
 
 def bounds(graph: Graph, interval: int) -> dict[str, Bounds]:
     """FIFO -> its bounds, of a graph that `buffer` made for this interval."""
-    rooms, lags = room(graph, interval), _lags(graph)
+    rooms, waiting = room(graph, interval), _dependence(graph)
     return {
-        graph[ref.node].name: Bounds(rooms[node.name, port], lags.get((node.name, port)))
+        ref.node: Bounds(rooms[node.name, port], waiting.get((node.name, port)))
         for node in graph.nodes
         for port, ref in enumerate(node.inputs)
         if isinstance(graph[ref.node].op, Fifo)
@@ -118,19 +114,12 @@ def producer(graph: Graph, ref: Ref) -> Node:
     return node
 
 
-def _lags(graph: Graph) -> dict[Edge, int]:
-    """The dependence bound of every input of a join."""
-    depends = dependence(graph)
-    return {
-        (node.name, port): _lag(node, port, depends[ref.node], depends[node.name])
-        for node in graph.nodes
-        if len(node.inputs) > 1
-        for port, ref in enumerate(node.inputs)
-    }
-
-
-def _lag(node: Node, port: int, branch: np.ndarray, joined: np.ndarray, frames: int = 2) -> int:
-    """The dependence bound: beats that a branch can have made, of those that the join has not consumed yet."""
-    made = np.searchsorted(branch, joined, side="right")
-    consumed = np.concatenate([[0], needed(node.op, port, frames)[:-1] + 1])
-    return int((made - consumed).max())
+def _dependence(graph: Graph) -> dict[Edge, int]:
+    """The dependence bound of every input of a join: the beats that must find room in a FIFO there."""
+    found = {}
+    for (name, port), lag in lags(graph).items():
+        block = producer(graph, graph[name].inputs[port])
+        if isinstance(block.op, Fifo):
+            block = producer(graph, block.inputs[0])
+        found[name, port] = max(0, lag - block.op.holds)
+    return found

@@ -114,30 +114,3 @@ def timing(graph: Graph) -> Timing:
     interval = max(paces[slowest], *(steady.interval(name) for name in last))
     finished = {node.name: int(alone.emitted[node.name][-1]) for node in graph.nodes}
     return Timing(interval, max(finished[name] for name in last), slowest, finished)
-
-
-def dependence(graph: Graph, frames: int = 2) -> dict[str, np.ndarray]:
-    """For every node and each of its beats in `frames` frames the greatest input beat (counted per source) it depends
-    on.
-
-    Where a network has several inputs, their beats are compared by the share of the frame that they stand for.
-    """
-    depends: dict[str, np.ndarray] = {}
-    scale = max((node.op.beats_out for node in graph.nodes if isinstance(node.op, Source)), default=1)
-    for node in graph.nodes:
-        if isinstance(node.op, Source):
-            beats = node.op.beats_out
-            depends[node.name] = (np.arange(frames * beats, dtype=np.int64) + 1) * scale // beats - 1
-        else:
-            parts = []
-            for port, ref in enumerate(node.inputs):
-                beats = needed(node.op, port, frames)
-                parts.append(np.where(beats < 0, -1, depends[ref.node][beats]))
-            depends[node.name] = np.maximum.reduce(parts)
-    return depends
-
-
-def needed(block, port: int, frames: int) -> np.ndarray:
-    """Block.needs over several frames back to back; -1 where nothing is needed yet."""
-    start = np.arange(frames, dtype=np.int64)[:, None] * block.beats_in(port)
-    return (start + block.needs(port)).reshape(-1)

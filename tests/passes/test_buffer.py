@@ -12,11 +12,12 @@ from hwgen.graph import Graph, evaluate, verify
 from hwgen.layers.cat import Cat
 from hwgen.layers.fifo import Fifo
 from hwgen.passes.buffer import buffer
+from hwgen.passes.dependence import dependence
 from hwgen.passes.emit import emit
 from hwgen.passes.fold import Folder
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
-from hwgen.passes.schedule import dependence, timing
+from hwgen.passes.schedule import timing
 from tests.graphs import inception, random_frames
 
 
