@@ -15,7 +15,7 @@ from hwgen.layers.block import Block, Resources, paced
 from hwgen.layers.compare import at_least
 from hwgen.layers.credit import CreditedOutput, credits_needed
 from hwgen.layers.elastic import counter, counter_cost, up_down_cost
-from hwgen.layers.reduce import check_kind, combine, combine_cost, pooled
+from hwgen.layers.reduce import accumulated, check_kind, combine_cost, pooled
 from hwgen.layers.stream import element_shape, layout
 from hwgen.layers.window_memory import block_ram, line_kind, one_port, restarting
 from hwgen.numeric import windows
@@ -159,7 +159,7 @@ class Pool(Block):
             if before is not None:
                 old = before[k * bits : (k + 1) * bits]
                 old = old.as_signed() if shape.signed else old
-                new = Mux(first, new, combine(self.kind, old, new))
+                new = accumulated(self.kind, first, old, new)
             with m.If(step):
                 m.d.sync += register.eq(new)
         return result

@@ -131,7 +131,7 @@ class Reduce(Block):
             if self.turns > 1:
                 sofar = Signal(element_shape(self.result), reset_less=True)
                 with m.If(arrived):
-                    m.d.sync += sofar.eq(Mux(first, value, combine(self.kind, sofar, value)))
+                    m.d.sync += sofar.eq(accumulated(self.kind, first, sofar, value))
                 value = sofar
             m.d.comb += output.payload[lane].eq(value)
         wiring.connect(m, output.o, wiring.flipped(ports.o))
@@ -157,6 +157,13 @@ def combine(kind: str, a: Value, b: Value) -> Value:
     return Mux(_greater(a, b, Mux(0, a, b).shape()), a, b)
 
 
+def accumulated(kind: str, first: Value, sofar: Value, value: Value) -> Value:
+    """The two combined, or where `first` the value alone."""
+    if kind == "sum":
+        return value + Mux(first, 0, sofar)  # fits the adder's LUTs
+    return Mux(first, value, combine(kind, sofar, value))
+
+
 def _greater(a: Value, b: Value, shape: Shape) -> Value:
     """a > b. Up to a few bits in LUTs alone: carry chains run out before LUTs do."""
     if shape.width > SHORT:
@@ -177,7 +184,7 @@ def _sign(value: Value):
 
 def combine_cost(kind: str, width: int) -> Resources:
     if kind == "sum":
-        return Resources(lut=width + 1, carry4=math.ceil((width + 1) / 4))
+        return Resources(lut=width, carry4=math.ceil((width + 1) / 4))
     if width > SHORT:
         return Resources(lut=1.5 * width, carry4=math.ceil(width / 8))
     return Resources(lut=1.75 * width)

@@ -101,8 +101,7 @@ class Rom:
         enable: of the registers; only in LUTs and without delays.
         """
         inverted = self.words[0] if len(self.words) else np.zeros(0, dtype=bool)
-        normal = self.words ^ inverted
-        keys = [column.tobytes() for column in np.packbits(normal, axis=0).T]
+        keys = [column.tobytes() for column in np.packbits(self.words ^ inverted, axis=0).T]
         zero = bytes(len(keys[0])) if keys else b""
         values: list = [None] * len(keys)
         # In LUTs a late column reads with a late address: a few address bits wait instead of many data bits.
@@ -117,7 +116,7 @@ class Rom:
             if stored:
                 while part is not None and waited < part:
                     late, waited = _register(m, late), waited + 1
-                data = self._stored(m, normal[:, [k for _, k in stored.values()]], late, enable)
+                data = self._stored(m, self.words[:, [k for _, k in stored.values()]], late, enable)
             taps = [data] if stored else []
             for k in chosen:
                 if keys[k] == zero:
@@ -126,8 +125,9 @@ class Rom:
                 wait = 0 if part is not None else int(self.delays[k])
                 while len(taps) <= wait:
                     taps.append(_register(m, taps[-1], enable))
-                bit = taps[wait][stored[keys[k]][0]]
-                values[k] = ~bit if inverted[k] else bit
+                # Stored as the first of its equals wants it: an inverter in front of a LUT placed by hand is a LUT.
+                at, first = stored[keys[k]]
+                values[k] = taps[wait][at] if inverted[k] == inverted[first] else ~taps[wait][at]
         return values
 
     def _stored(self, m: Module, words: np.ndarray, address, enable):

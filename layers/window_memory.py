@@ -69,8 +69,13 @@ def ram(m: Module, kind: str, depth: int, width: int):
 
 
 def one_port(words: int, bits: int) -> Resources:
-    """A LUTRAM that is read and written at one address: a LUT for 64 bits, with multiplexers of their own up to 256."""
+    """A LUTRAM that is read and written at one address: a LUT for 64 bits, with multiplexers of their own up to 256.
+
+    Up to 32 words four LUTs hold eight bits of each (RAM32M).
+    """
     luts = bits * math.ceil(words / 64)
+    if words <= 32:
+        luts = 4 * (bits // 8) + min(bits % 8, 4)
     decode = math.ceil(words / 128) if words > 64 else 0
     return Resources(lut=luts + bits * mux_luts(math.ceil(words / 256)) + decode, lutram=luts)
 
