@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 
 from hwgen import ops
 from hwgen.layers import queue
-from hwgen.layers.beatwise import THROUGH_CREDIT, BeatwiseComponent, delayed
+from hwgen.layers.beatwise import THROUGH_CREDIT, BeatwiseComponent, delay_cost, delayed
 from hwgen.layers.block import Block, Resources, paced
 from hwgen.layers.credit import CreditedOutput, credits_needed
 from hwgen.layers.elastic import SHORT, counter, counter_cost, up_down_cost
@@ -95,19 +95,26 @@ class Reduce(Block):
         return (taken,), taken[self.turns - 1 :: self.turns] + self.stages + THROUGH_CREDIT
 
     def cost(self):
-        count, width = self.taps.rows * self.taps.columns, self.input.width
-        total = Resources()
-        while count > 1:
-            pairs, odd = divmod(count, 2)
-            total += combine_cost(self.kind, width) * pairs
-            width += self.kind == "sum"
-            count = pairs + odd
-            total += Resources(ff=width * count)
+        total = self._tree_cost
         if self.turns > 1:
             total += combine_cost(self.kind, self.result.width) + Resources(ff=self.result.width)
         bits, depth = self.taps.lanes * self.result.width, credits_needed(self.stages)
         control = up_down_cost(depth.bit_length()) + counter_cost(self.turns) + Resources(lut=4, ff=self.stages)
         return total * self.taps.lanes + control + queue.cost(bits, depth, queue.cheaper(bits, depth))
+
+    @property
+    def _tree_cost(self) -> Resources:
+        """Of one lane; a value that finds no partner waits in registers, a shift register where they are many."""
+        total = Resources()
+        level = [(self.input.width, 0)] * (self.taps.rows * self.taps.columns)  # (bits, registers that it came through)
+        while len(level) > 1:
+            combined = []
+            for (width, waited), (other, waited_too) in zip(level[::2], level[1::2]):
+                total += combine_cost(self.kind, max(width, other))
+                total += delay_cost(width, waited) + delay_cost(other, waited_too)
+                combined.append((max(width, other) + (self.kind == "sum"), 1))
+            level = combined + [(width, waited + 1) for width, waited in level[2 * len(combined) :]]
+        return total + delay_cost(*level[0])
 
     def component(self):
         return BeatwiseComponent(self)
