@@ -184,10 +184,13 @@ def shift_cost(raster: Raster, out_rows: int, values: int, bits: int, padded_bit
     outsides = [raster.outside(j) for j in range(raster.kernel)]
     masked = sum(bool(outside.any() and not outside.all()) for outside in outsides)
     registers = values * ((raster.kernel - 1) * bits + raster.kernel * padded_bits)
-    counters = counter_cost(raster.windows) + counter_cost(out_rows)
+    counters = counter_cost(raster.windows)
+    between, behind = raster.columns - raster.span, raster.columns + raster.tail - 1 - int(raster.ends[-1])
+    if behind + raster.begin != between - 1:  # the step from frame to frame isn't that from row to row
+        counters += counter_cost(out_rows)
     if raster.tail:
         counters += counter_cost(raster.columns) + counter_cost(out_rows) + Resources(lut=3, ff=2)
-    waits = (raster.columns + raster.begin).bit_length()
+    waits = max(raster.begin + behind, between, raster.stride).bit_length()
     return counters + Resources(lut=6 + 1.5 * waits + 2 * masked, ff=registers + waits + 1)
 
 
