@@ -260,7 +260,7 @@ class RingPlan:
             _bits(self.width) + 1,
             _bits(self.slots + self.stride + self.kernel[0]) + 1,
         )
-        total += Resources(lut=12 + 3 * slot + 3 * column + 4 * lead, ff=8 + 2 * slot + column + 2 * lead)
+        total += Resources(lut=3 * slot + 3 * column + 3 * lead, ff=8 + 2 * slot + column + 2 * lead)
         total += Resources(carry4=2 * math.ceil(column / 4) + 3 * math.ceil(lead / 4))
         flags = self.latency + (2 if self.bank_rows > 1 else 0) + (2 if self.columns > 1 else 0)
         if self.rows_padded:
