@@ -1,79 +1,119 @@
-"""Weights that never change, in a neuron block that is not folded at all."""
+"""Weights that never change, in a neuron block that is not folded at all: shift and add, what neurons share once."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from amaranth.hdl import C
 
-from hwgen.layers.arithmetic import Arithmetic, registered
+from hwgen.layers.adder_graph import AdderGraph
+from hwgen.layers.arithmetic import Arithmetic
 from hwgen.layers.block import Resources
-from hwgen.layers.ternary_tree import Term, tree
+from hwgen.layers.byid import ById
+from hwgen.layers.cells import add3_cost
+from hwgen.layers.subexpressions import Sums, plain_sums, shared_sums
+from hwgen.layers.ternary_tree import Term
+
+# Digits of a matrix for which what neurons share is found within a second.
+SHARED_LIMIT = 12_000
 
 
 @dataclass(frozen=True)
 class Constants(Arithmetic):
-    """Weights that never change: shift and add by canonical signed digits, a tree for each neuron.
+    """Weights by their canonical signed digits; what is common to several neurons is added up once.
 
+    matrix: (fan-in, neurons) weights, the inputs in any order. sharing: how many neighbouring neurons have the same inputs.
     most: digits of the neuron that has most; all: of all neurons together.
     """
 
-    most: int = 1
-    all: int = 1
+    matrix: ById
+    sharing: int
+    most: int
+    all: int
     stages = 0
+
+    @property
+    def large(self) -> bool:
+        """Whether there are too many digits to look for what they share."""
+        return self.all > SHARED_LIMIT
 
     @property
     def runs(self):
         return ((Term(0, self.mask), max(self.most, 1)),)
 
     @property
+    def latency(self):
+        return self.tree.depth if self.large else self._graphs[0].depth
+
+    @property
     def delays(self):
         return ()
 
     def encode(self, weights):
-        constants = np.zeros(weights.shape[:2], dtype=np.int64)
-        for word, lane in np.ndindex(weights.shape[:2]):
-            for weight in weights[word, lane].tolist():
-                for exponent, sign in signed_digits(weight):
-                    constants[word, lane] -= (sign * self.offset + (self.mask if sign < 0 else 0)) << exponent
+        graph, _ = self._graph(weights[0].T)
+        constants = np.array([graph.offsets], dtype=np.int64) - self.offset * weights.sum(axis=-1)
         return np.zeros((*weights.shape[:2], 0), dtype=bool), constants
 
     def build(self, shared, x, bits, words):
-        sums = []
-        for lane in words[0]:
-            terms, values = [], []
-            for k, weight in enumerate(lane.tolist()):
-                for exponent, sign in signed_digits(weight):
-                    terms.append(Term(exponent, self.mask))
-                    values.append(x[k] if sign > 0 else (~x[k])[: self.x_width])
-            terms, values = terms or [Term(0, 0)], values or [C(0, 1)]
-            graph = tree(tuple((term, 1) for term in terms))
-            roots = graph.build(shared.cells, values)
-            for _ in range(self.tree.depth - graph.depth):
-                roots = [registered(shared.m, root) for root in roots]
-            sums.append([(value, term.exponent) for value, term in zip(roots, graph.roots)])
-        return sums
+        graph, order = self._graph(words[0].T)
+        return graph.build(shared.cells, [x[k] for k in order])
 
     def leaves(self, shared, x, bits, words):
-        raise NotImplementedError("each neuron has its own digits")
+        raise NotImplementedError("neurons share adders")
 
     def leaf_cost(self, lanes):
         return Resources()
 
     def cost(self, lanes):
-        adders, width = max(self.all - lanes, 0) / 2, self.x_width
-        return Resources(lut=adders * (width + 1), ff=adders * (width + 2), carry4=adders * math.ceil((width + 3) / 4))
+        if self.large:
+            adders, width = max(self.all - lanes, 0) / 2, self.x_width + 1
+            return (add3_cost(width) + Resources(ff=width + 1)) * adders
+        graphs = self._graphs
+        return sum((graph.cost for graph in graphs), Resources()) * (1 / len(graphs))
+
+    # --- the adders -------------------------------------------------------------------------------------------------
+
+    @property
+    def _x(self) -> tuple[int, int]:
+        """Range of an input as the hardware gets it."""
+        return self.x_lo + self.offset, self.x_hi + self.offset
+
+    @property
+    def _graphs(self) -> tuple[AdderGraph, ...]:
+        """The adders of each group of neurons that have the same inputs."""
+        return _graphs(self.matrix, self.sharing, *self._x)
+
+    def _graph(self, weights: np.ndarray) -> tuple[AdderGraph, np.ndarray]:
+        """The adders for a group's (inputs, lanes) weights, and the order in which they take the inputs."""
+        ordered, order = _ordered(weights)
+        return _graph(ordered.tobytes(), ordered.shape, *self._x, self.latency, self.large), order
 
 
-def signed_digits(value: int) -> list[tuple[int, int]]:
-    """The canonical signed digits of an integer: (exponent, ±1), no two neighbours, as few as can be."""
-    digits, exponent = [], 0
-    while value:
-        if value & 1:
-            digit = 2 - (value & 3)
-            digits.append((exponent, digit))
-            value -= digit
-        value, exponent = value >> 1, exponent + 1
-    return digits
+def _ordered(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(inputs, lanes) weights with the inputs in an order that follows from the weights, and that order.
+
+    So the inputs of a window have the same adders in whatever order they come.
+    """
+    order = np.lexsort(weights.T[::-1])
+    return np.ascontiguousarray(weights[order], dtype=np.int64), order
+
+
+@lru_cache(maxsize=64)
+def _graphs(matrix: ById, sharing: int, lo: int, hi: int) -> tuple[AdderGraph, ...]:
+    """All as deep as the deepest, as the sums of all are taken at once."""
+    groups = np.split(matrix.array, matrix.array.shape[1] // sharing, axis=1)
+    keys = [(ordered.tobytes(), ordered.shape, lo, hi) for ordered, _ in map(_ordered, groups)]
+    depth = max(_graph(*key, 0, False).depth for key in keys)
+    return tuple(_graph(*key, depth, False) for key in keys)
+
+
+@lru_cache(maxsize=1024)
+def _graph(weights: bytes, shape: tuple[int, int], lo: int, hi: int, depth: int, large: bool) -> AdderGraph:
+    return AdderGraph(_sums(weights, shape, large), lo, hi, depth)
+
+
+@lru_cache(maxsize=1024)
+def _sums(weights: bytes, shape: tuple[int, int], large: bool) -> Sums:
+    matrix = np.frombuffer(weights, dtype=np.int64).reshape(shape)
+    return plain_sums(matrix) if large else shared_sums(matrix)

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from hwgen.layers.arithmetic import Arithmetic
+from hwgen.layers.byid import ById
 from hwgen.layers.constant_sums import Constants
 from hwgen.layers.products import packings
 from hwgen.layers.signed_sums import BitPlanes, Gates, Shifts, Signs
@@ -21,7 +22,7 @@ class Weights:
     """What arithmetic needs to know of a layer's weights, once their common power of two is taken out.
 
     exponents: where all are ±2^k or 0, every k; else empty. most, all: canonical signed digits of the neuron that has
-    most of them, and of all neurons.
+    most of them, and of all neurons. matrix: the weights themselves, (fan-in, neurons).
     """
 
     twos: int
@@ -32,6 +33,7 @@ class Weights:
     exponents: tuple[int, ...]
     most: int
     all: int
+    matrix: ById
 
     @classmethod
     def of(cls, weights: np.ndarray) -> Weights:
@@ -54,6 +56,7 @@ class Weights:
             tuple(size.bit_length() - 1 for size in positive) if powers else (),
             int(digits.max()),
             int(digits.sum()),
+            ById(weights),
         )
 
     @property
@@ -91,7 +94,7 @@ def arithmetics(weights: Weights, x_lo: int, x_hi: int, taps: int, words: int, s
     if words <= 8:
         found["tables"] = Tables(*x, max(magnitude, 1), words)
     if words == 1:
-        found["constants"] = Constants(*x, weights.most, weights.all)
+        found["constants"] = Constants(*x, weights.matrix, sharing, weights.most, weights.all)
     return found | packings(*x, weights.lo, weights.hi, sharing)
 
 

@@ -9,8 +9,8 @@ from amaranth.sim import Simulator
 
 from hwgen.layers import rom
 from hwgen.layers.cells import Cells
-from hwgen.layers.constant_sums import signed_digits
 from hwgen.layers.products import packings
+from hwgen.layers.subexpressions import signed_digits
 from hwgen.layers.ternary_tree import Term, Tree
 from hwgen.layers.weights import Weights, arithmetics, choose
 
