@@ -10,23 +10,33 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hwgen.layers.block import Resources
-from hwgen.layers.elastic import buffer, buffer_cost, counter_cost, plus_one, up_down, up_down_cost
+from hwgen.layers.elastic import (
+    buffer,
+    buffer_cost,
+    counter_cost,
+    plus_one,
+    register,
+    register_cost,
+    up_down,
+    up_down_cost,
+)
 
 # Where a queue could be either, so many LUTs are worth a RAMB18: about their ratio on a small chip.
 LUTS_PER_RAMB18 = 60
 
 
 class Queue(wiring.Component):
-    """A FIFO for payloads of any shape and `depth` beats, at least 2. Latency two cycles, one at depth 2.
+    """A FIFO for payloads of any shape and `depth` beats, a beat a cycle. Latency two cycles, one up to depth 2.
 
     style: "distributed" (LUTs) or "block". level: the beats held. Neither `ready` nor `valid` depends on the other
-    side. Amaranth's SyncFIFOBuffered does the same, but with up to eight CARRY4 at depth 33. Here the ring is a power
-    of two, so that pointers wrap by themselves, and short counters are LUT logic.
+    side, but at depth 1: there `i.ready` depends on `o.ready` in the same cycle. Amaranth's SyncFIFOBuffered does the
+    same, but with up to eight CARRY4 at depth 33. Here the ring is a power of two, so that pointers wrap by themselves,
+    and short counters are LUT logic.
     """
 
     def __init__(self, shape, depth: int, style: str = "distributed"):
-        if depth < 2:
-            raise ValueError(f"a queue's depth must be at least 2, not {depth}")
+        if depth < 1:
+            raise ValueError(f"a queue's depth must be at least 1, not {depth}")
         self.depth, self.style = depth, style
         super().__init__(
             {
@@ -39,6 +49,10 @@ class Queue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         payload = Value.cast(self.i.payload)
+        if self.depth == 1:
+            ready = register(m, self.i.valid, payload, self.o)
+            m.d.comb += [self.i.ready.eq(ready), self.level.eq(self.o.valid)]
+            return m
         if self.depth == 2:
             ready, level = buffer(m, self.i.valid, payload, self.o)
             m.d.comb += [self.i.ready.eq(ready), self.level.eq(level)]
@@ -110,6 +124,8 @@ def block_rams(bits: int, size: int) -> float:
 
 def cost(bits: int, depth: int, style: str) -> Resources:
     """The cost of a Queue for payloads of so many bits."""
+    if depth == 1:
+        return register_cost(bits)
     if depth == 2:
         return buffer_cost(bits)
     level = up_down_cost((depth - 1).bit_length())

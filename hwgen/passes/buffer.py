@@ -15,25 +15,47 @@ the outer ports deadlocks a fork and join.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hwgen.graph import Graph, Node, Ref, verify
+from hwgen.layers.convert import Convert
 from hwgen.layers.fifo import Fifo
+from hwgen.layers.fork import Fork
+from hwgen.layers.queue import LUTS_PER_RAMB18
 from hwgen.layers.view import View
 from hwgen.passes.dependence import lags
 from hwgen.passes.schedule import schedule, timing
 
-SHALLOWEST = 2  # beats
+SHALLOWEST = 1  # beats
 Edge = tuple[str, int]  # consumer and the number of its input
 
 
 def buffer(graph: Graph) -> Graph:
-    """Puts a Fifo on every edge that needs more room than the producer has by itself (`output_room`, `holds`)."""
+    """Puts a Fifo on every edge that needs more room than the producer has by itself (`output_room`, `holds`).
+
+    Where bursts run into several FIFOs, or into one that a converter has made wide, a single FIFO before the fork or
+    converter takes their place if that is cheaper: it gives its beats away evenly, and nothing behind it has to wait.
+    """
     interval = timing(graph).interval
-    waiting = _dependence(graph)
-    depths: dict[Edge, int] = {}
+    sized = partial(_sized, graph, interval, _dependence(graph), {})
+    best = sized({})
+    spacings: dict[Edge, int] = {}
+    for edge, spacing in _bursts(graph, best, interval):
+        other = sized(spacings | {edge: spacing})
+        if _worth(other) < _worth(best) and timing(other).interval <= interval:
+            best, spacings = other, spacings | {edge: spacing}
+    return verify(best, single_consumer=True)
+
+
+def _sized(graph: Graph, interval: int, waiting: dict[Edge, int], known: dict, spacings: dict[Edge, int]) -> Graph:
+    """The graph with all FIFOs that it needs, among them those that give their beats away evenly.
+
+    waiting: the dependence bounds. known: as in `schedule`.
+    """
+    depths = dict.fromkeys(spacings, SHALLOWEST)
     while True:
-        buffered = _with_fifos(graph, depths)
-        rooms = room(buffered, interval)
+        buffered = _with_fifos(graph, depths, spacings)
+        rooms = room(buffered, interval, known)
         grown = depths.copy()
         for node in graph.nodes:
             for port, ref in enumerate(node.inputs):
@@ -45,9 +67,29 @@ def buffer(graph: Graph) -> Graph:
         if grown == depths:
             break
         depths = grown
-    # Rounds before the last may have seen more beats wait. Latency, and so the schedule, is the same from 3 beats on.
-    least = {edge: max(rooms[edge], waiting.get(edge, 0), min(depth, 3)) for edge, depth in depths.items()}
-    return verify(_with_fifos(graph, least), single_consumer=True)
+    # Rounds before the last may have seen more beats wait. From 3 beats on latency, and so the schedule, is the same.
+    least = {edge: max(rooms[edge], waiting.get(edge, 0), 3 if depth > 2 else 1) for edge, depth in depths.items()}
+    return _with_fifos(graph, least, spacings)
+
+
+def _bursts(graph: Graph, buffered: Graph, interval: int) -> list[tuple[Edge, int]]:
+    """(edge, cycles a beat at an even pace): where a tree of forks and converters begins that has a FIFO at an end."""
+    behind = {ref.node for node in buffered.nodes if isinstance(node.op, Fifo) for ref in node.inputs}
+    found = []
+    for node in reversed(graph.nodes):
+        if isinstance(node.op, (Fork, Convert, View)) and node.name in behind:
+            behind |= {ref.node for ref in node.inputs}
+            spacing = (interval - 1) // node.op.beats_in()
+            starts = not isinstance(producer(graph, node.inputs[0]).op, (Fork, Convert))
+            if starts and spacing > 1 and not isinstance(node.op, View):
+                found.append(((node.name, 0), spacing))
+    return found[::-1]
+
+
+def _worth(graph: Graph) -> float:
+    """What the FIFOs cost, in LUTs: a slice has twice as many flip-flops."""
+    costs = [node.op.cost() for node in graph.nodes if isinstance(node.op, Fifo)]
+    return sum(cost.lut + cost.ff / 2 + cost.bram36 * 2 * LUTS_PER_RAMB18 for cost in costs)
 
 
 @dataclass(frozen=True)
@@ -69,7 +111,7 @@ def bounds(graph: Graph, interval: int) -> dict[str, Bounds]:
     }
 
 
-def _with_fifos(graph: Graph, depths: dict[Edge, int]) -> Graph:
+def _with_fifos(graph: Graph, depths: dict[Edge, int], spacings: dict[Edge, int]) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         inputs = list(node.inputs)
@@ -77,19 +119,20 @@ def _with_fifos(graph: Graph, depths: dict[Edge, int]) -> Graph:
             if (node.name, port) in depths:
                 name = f"{node.name}.fifo{port if len(inputs) > 1 else ''}"
                 source = graph[ref.node]
-                block = Fifo(source.type, source.op.lanes_out, depths[node.name, port])
+                edge = node.name, port
+                block = Fifo(source.type, source.op.lanes_out, depths[edge], spacing=spacings.get(edge, 1))
                 nodes.append(Node(name, block, (ref,), source.type, node.layer))
                 inputs[port] = Ref(name)
         nodes.append(replace(node, inputs=tuple(inputs)))
     return graph.with_nodes(nodes)
 
 
-def room(graph: Graph, interval: int) -> dict[Edge, int]:
+def room(graph: Graph, interval: int, known: dict | None = None) -> dict[Edge, int]:
     """Consumer and input -> the beats that must find room there, in the FIFO where there is one already.
 
     Elsewhere they count from `Block.output_lead` cycles before they are offered.
     """
-    steady = schedule(graph, interval)
+    steady = schedule(graph, interval, known=known)
     rooms: dict[Edge, int] = {}
     for node in graph.nodes:
         if isinstance(node.op, (View, Fifo)):
@@ -99,6 +142,8 @@ def room(graph: Graph, interval: int) -> dict[Edge, int]:
             if isinstance(source.op, Fifo):
                 source = producer(graph, source.inputs[0])
                 rooms[edge] = steady.occupancy(source.name, edge)
+                if rooms[edge] == 2:  # a single register takes a beat in as it gives one away
+                    rooms[edge] = steady.occupancy(source.name, edge, leaving=False)
             elif source.op.output_room == 0 and steady.at_once(source.name, edge):
                 rooms[edge] = 0  # through mere wires; a beat that is taken a cycle later would already wait
             else:

@@ -38,18 +38,23 @@ class Schedule:
         """Whether every beat is taken in the cycle in which it is offered."""
         return bool((self.emitted[producer] == self.taken[consumer]).all())
 
-    def occupancy(self, producer: str, consumer: tuple[str, int], lead: int = 0) -> int:
-        """The most beats that wait between a block and its consumer, the one being handed over included.
+    def occupancy(self, producer: str, consumer: tuple[str, int], lead: int = 0, leaving: bool = True) -> int:
+        """The most beats that wait between a block and its consumer.
 
-        lead: cycles before it is offered from which a beat counts.
+        lead: cycles before it is offered from which a beat counts. leaving: the one that is handed over in the same
+        cycle counts too, as where nothing can be taken in instead of it before the next cycle.
         """
         given, taken = self.emitted[producer] - lead, self.taken[consumer]
-        waiting = np.arange(1, len(given) + 1) - np.searchsorted(taken, given, side="left")
+        waiting = np.arange(1, len(given) + 1) - np.searchsorted(taken, given, side="left" if leaving else "right")
         return int(waiting.max(initial=0))
 
 
-def schedule(graph: Graph, interval: int | None, frames: int = FRAMES) -> Schedule:
-    """The schedule with inputs offered evenly, a frame every `interval` cycles, or (None) as ports take them."""
+def schedule(graph: Graph, interval: int | None, frames: int = FRAMES, known: dict | None = None) -> Schedule:
+    """The schedule with inputs offered evenly, a frame every `interval` cycles, or (None) as ports take them.
+
+    known: what earlier calls found, by node; it is kept where neither the block nor what comes in has changed.
+    """
+    known = {} if known is None else known
     taken: dict[tuple[str, int], np.ndarray] = {}
     emitted: dict[str, np.ndarray] = {}
     for node in graph.nodes:
@@ -57,10 +62,18 @@ def schedule(graph: Graph, interval: int | None, frames: int = FRAMES) -> Schedu
             arrivals = (_arrivals(node.op.beats_out, interval, frames),)
         else:
             arrivals = tuple(emitted[ref.node] for ref in node.inputs)
-        took, emitted[node.name] = node.op.schedule(*arrivals, **_pace(graph, node))
+        pace = _pace(graph, node)
+        before = known.get(node.name)
+        if before is None or before[0] != (node.op, pace) or not _equal(before[1], arrivals):
+            before = known[node.name] = (node.op, pace), arrivals, node.op.schedule(*arrivals, **pace)
+        took, emitted[node.name] = before[2]
         for port, times in enumerate(took):
             taken[node.name, port] = times
     return Schedule(frames, taken, emitted)
+
+
+def _equal(before: tuple[np.ndarray, ...], now: tuple[np.ndarray, ...]) -> bool:
+    return all(a is b or np.array_equal(a, b) for a, b in zip(before, now))
 
 
 def _pace(graph: Graph, node: Node) -> dict[str, int]:
