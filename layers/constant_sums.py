@@ -23,7 +23,7 @@ SHARED_LIMIT = 12_000
 class Constants(Arithmetic):
     """Weights by their canonical signed digits; what is common to several neurons is added up once.
 
-    matrix: (fan-in, neurons) weights, the inputs in any order. sharing: how many neighbouring neurons have the same inputs.
+    matrix: (fan-in, neurons) weights. sharing: how many neighbouring neurons have the same inputs.
     most: digits of the neuron that has most; all: of all neurons together.
     """
 
@@ -51,13 +51,11 @@ class Constants(Arithmetic):
         return ()
 
     def encode(self, weights):
-        graph, _ = self._graph(weights[0].T)
-        constants = np.array([graph.offsets], dtype=np.int64) - self.offset * weights.sum(axis=-1)
+        constants = np.array([self._graph(weights[0]).offsets], dtype=np.int64) - self.offset * weights.sum(axis=-1)
         return np.zeros((*weights.shape[:2], 0), dtype=bool), constants
 
     def build(self, shared, x, bits, words):
-        graph, order = self._graph(words[0].T)
-        return graph.build(shared.cells, [x[k] for k in order])
+        return self._graph(words[0]).build(shared.cells, x)
 
     def leaves(self, shared, x, bits, words):
         raise NotImplementedError("neurons share adders")
@@ -84,28 +82,21 @@ class Constants(Arithmetic):
         """The adders of each group of neurons that have the same inputs."""
         return _graphs(self.matrix, self.sharing, *self._x)
 
-    def _graph(self, weights: np.ndarray) -> tuple[AdderGraph, np.ndarray]:
-        """The adders for a group's (inputs, lanes) weights, and the order in which they take the inputs."""
-        ordered, order = _ordered(weights)
-        return _graph(ordered.tobytes(), ordered.shape, *self._x, self.latency, self.large), order
+    def _graph(self, weights: np.ndarray) -> AdderGraph:
+        """The adders for a group's (lanes, inputs) weights."""
+        return _graph(*_key(weights.T), *self._x, self.latency, self.large)
 
 
-def _ordered(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(inputs, lanes) weights with the inputs in an order that follows from the weights, and that order.
-
-    So the inputs of a window have the same adders in whatever order they come.
-    """
-    order = np.lexsort(weights.T[::-1])
-    return np.ascontiguousarray(weights[order], dtype=np.int64), order
+def _key(weights: np.ndarray) -> tuple[bytes, tuple[int, ...]]:
+    return np.ascontiguousarray(weights, dtype=np.int64).tobytes(), weights.shape
 
 
 @lru_cache(maxsize=64)
 def _graphs(matrix: ById, sharing: int, lo: int, hi: int) -> tuple[AdderGraph, ...]:
     """All as deep as the deepest, as the sums of all are taken at once."""
     groups = np.split(matrix.array, matrix.array.shape[1] // sharing, axis=1)
-    keys = [(ordered.tobytes(), ordered.shape, lo, hi) for ordered, _ in map(_ordered, groups)]
-    depth = max(_graph(*key, 0, False).depth for key in keys)
-    return tuple(_graph(*key, depth, False) for key in keys)
+    depth = max(_graph(*_key(group), lo, hi, 0, False).depth for group in groups)
+    return tuple(_graph(*_key(group), lo, hi, depth, False) for group in groups)
 
 
 @lru_cache(maxsize=1024)
