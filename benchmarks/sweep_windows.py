@@ -56,7 +56,7 @@ WINDOWS = [
     Shape(28, box(3, 8, 8), 1, SAME3),
     Shape(56, box(3, 8, 8), 1, SAME3, memory="block"),
     Shape(28, box(3, 4, 4), 2, (0, 1, 0, 1)),
-    Shape(28, box(3, 4, 4), 2, (0, 1, 0, 1), spare=True),
+    Shape(28, box(3, 4, 4), 1, SAME3, spare=True),
     Shape(56, box(5, 8, 2), 1, SAME5),
     Shape(56, box(3, 12, 4), 2, (0, 1, 0, 1), memory="distributed"),
     Shape(28, Taps((3, 3), 16, 1, 1, 4), 1, SAME3),

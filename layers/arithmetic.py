@@ -103,9 +103,9 @@ class Arithmetic(ABC):
         return self.stages + self.tree.depth
 
     @property
-    def late(self) -> float:
-        """Mean number of cycles after the inputs at which bits of a code are wanted."""
-        return sum(self.delays) / max(len(self.delays), 1)
+    def waits(self) -> tuple[int, ...]:
+        """For each input the registers of its own that it comes through first."""
+        return (0,) * self.taps
 
     def build(self, shared: Shared, x: list, bits: list, words: np.ndarray) -> list[list[tuple[Value, int]]]:
         """For each lane its sum as one or two terms (raw, exponent) to be added, `latency` cycles after the inputs x.

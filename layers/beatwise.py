@@ -138,7 +138,7 @@ def free_running_cost(bits: int, latency: int) -> Resources:
 
 
 def delay_cost(bits: int, cycles: int) -> Resources:
-    """Of `delayed`: from three cycles on a shift register in a LUT, with a flip-flop behind it."""
+    """Of `delayed`: from three cycles on a shift register in a LUT."""
     if cycles < 3:
         return Resources(ff=bits * cycles)
     luts = bits * -(-cycles // 32)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from hwgen.layers import queue, rom
 from hwgen.layers.arithmetic import Arithmetic
+from hwgen.layers.beatwise import delay_cost
 from hwgen.layers.block import Resources
 from hwgen.layers.credit import credits_needed
 from hwgen.layers.elastic import counter_cost, up_down_cost
@@ -115,9 +116,11 @@ def _cost(plan: Plan) -> Resources:
     """The resources of a DotProducts component."""
     loops, arithmetic, lanes, width = plan.loops, plan.arithmetic, plan.lanes, plan.width
     total = arithmetic.cost(plan.sharing) * (lanes / plan.sharing)
-    flipped = plan.inputs if arithmetic.offset else 0
-    total += Resources(lut=flipped, ff=plan.inputs * arithmetic.x_width * rom.latency(plan.style, loops.words))
-    total += rom.cost(loops.words, plan.columns, plan.style, arithmetic.late, paired=True)
+    total += Resources(lut=plan.inputs if arithmetic.offset else 0)
+    for wait in arithmetic.waits:
+        held = delay_cost(arithmetic.x_width, rom.latency(plan.style, loops.words) + wait)
+        total += held * (plan.inputs // arithmetic.taps)
+    total += rom.cost(loops.words, plan.columns, plan.style, arithmetic.delays, paired=True)
     # The accumulator's adder, the output register, the initial values.
     total += Resources(lut=width, ff=width, carry4=math.ceil((width + 1) / 4)) * lanes
     total += rom.cost(loops.sums, lanes * width, "logic", paired=True)

@@ -62,9 +62,12 @@ class Packed(Arithmetic):
 
     @property
     def delays(self):
-        # Cascades end together; each slice is a cycle behind the one before.
-        late = [self.chain - len(chain) + j for chain in self.chains for j in range(len(chain))]
-        return tuple(delay for delay in late for _ in range(self.code_width))
+        return tuple(delay for delay in self.waits for _ in range(self.code_width))
+
+    @property
+    def waits(self):
+        """Cascades end together; each slice is a cycle behind the one before."""
+        return tuple(self.chain - len(chain) + j for chain in self.chains for j in range(len(chain)))
 
     def encode(self, weights):
         codes = np.empty_like(weights)
@@ -95,12 +98,10 @@ class Packed(Arithmetic):
     def _late_inputs(self, shared, x) -> list:
         """Each input with the delay of its slice."""
         late = []
-        for chain in self.chains:
-            for j, k in enumerate(chain):
-                value = x[k]
-                for _ in range(self.chain - len(chain) + j):
-                    value = registered(shared.m, value)
-                late.append(value)
+        for value, cycles in zip(x, self.waits):
+            for _ in range(cycles):
+                value = registered(shared.m, value)
+            late.append(value)
         return late
 
     def _cascade(self, shared, chain: range, x: list, lanes: list):
@@ -116,8 +117,7 @@ class Packed(Arithmetic):
         return total
 
     def leaf_cost(self, lanes):
-        waiting = sum(self.chain - len(chain) + j for chain in self.chains for j in range(len(chain)))
-        return Resources(dsp=-(-lanes // self.fields) * self.taps, ff=waiting * self.x_width)
+        return Resources(dsp=-(-lanes // self.fields) * self.taps)
 
     @property
     def stored(self):

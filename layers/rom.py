@@ -7,12 +7,14 @@ words there are only seven different columns, however many weights there are.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from functools import lru_cache
 
 import numpy as np
 from amaranth.hdl import Array, Const, Module, Signal
 from amaranth.lib.memory import Memory
 
+from hwgen.layers.beatwise import delay_cost
 from hwgen.layers.block import Resources
 from hwgen.layers.cells import Cells
 
@@ -61,8 +63,8 @@ def block_rams(depth: int, columns: int) -> tuple[float, int]:
     return best[0] / 2, best[1]
 
 
-def cost(depth: int, columns: int, style: str, delay: float = 0, paired: bool = False) -> Resources:
-    """delay: mean number of cycles by which columns are asked for after the first ones. paired: see `Rom`, cells."""
+def cost(depth: int, columns: int, style: str, delays: tuple[int, ...] = (0,), paired: bool = False) -> Resources:
+    """delays: cycles by which columns are asked for after the first ones, in turn. paired: see `Rom`, cells."""
     stored = distinct_columns(depth, columns)
     if depth == 1 or not stored:
         return Resources()
@@ -73,7 +75,9 @@ def cost(depth: int, columns: int, style: str, delay: float = 0, paired: bool = 
             per_column = 0.5
         return Resources(lut=stored * per_column, ff=stored)
     banks, rest = divmod(depth, BANK)
-    total = Resources(ff=stored * (1 + delay))
+    total = Resources()
+    for delay, count in Counter(delays).items():
+        total += delay_cost(1, 1 + delay) * (stored * count / len(delays))
     for count, size in ((banks, BANK), (1, rest)):
         if count and size:
             rams, words = block_rams(size, stored)

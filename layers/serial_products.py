@@ -10,7 +10,7 @@ position's steps may be apart.
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 
 from hwgen.layers.arithmetic import input_offset, registered
@@ -40,18 +40,17 @@ class SerialProducts(wiring.Component):
         m.d.comb += [step.eq(self.i.valid & output.ready), self.i.ready.eq(step & last), output.start.eq(step)]
 
         bits = [registered(m, self._bits(k, turn)) for k in range(plan.inputs)]
-        # When a group's sums take in a step's trees, and whether it is the first of a position.
+        # When a group's sums take in a step's trees, and whether it is the last of a position.
         late = 1 + 1 + plan.depth
-        arrived = delayed(m, step, late, reset_less=False)
-        first, done = (delayed(m, flag, late) for flag in (turn == 0, last))
+        arrived, done = delayed(m, step, late, reset_less=False), delayed(m, last, late)
         totals, complete = [], []
         for group in range(plan.turns):
             if group:
                 bits = [registered(m, value) for value in bits]
                 arrived = delayed(m, arrived, 1, reset_less=False)
-                first, done = delayed(m, first, 1), delayed(m, done, 1)
+                done = delayed(m, done, 1)
             own = range(group * plan.lanes, (group + 1) * plan.lanes)
-            totals.append([self._total(m, cells, n, bits, arrived, first) for n in own])
+            totals.append([self._total(m, cells, n, bits, arrived, done) for n in own])
             complete.append(delayed(m, arrived & done, 1, reset_less=False))
         # Complete one group after the other: which one is a matter of counting.
         pushed = Signal()
@@ -72,7 +71,7 @@ class SerialProducts(wiring.Component):
         d = plan.digits
         return Array(value[t * d : (t + 1) * d] for t in range(plan.turns))[turn]
 
-    def _total(self, m: Module, cells: Cells, n: int, bits: list, arrived: Value, first: Value) -> Value:
+    def _total(self, m: Module, cells: Cells, n: int, bits: list, arrived: Value, done: Value) -> Value:
         """A neuron's result, in the cycle after its last step."""
         neuron, plan = self.neuron, self.neuron.plan
         tables = plan.tables[n]
@@ -90,13 +89,13 @@ class SerialProducts(wiring.Component):
         start = (bias >> neuron.shift) - offset * weights + least * ((1 << plan.x_width) - 1)
         width, d = plan.sum_width, plan.digits
         total, dropped = Signal(signed(width), reset_less=True), Signal(d * (plan.turns - 1), reset_less=True)
-        addend = Mux(first, Const(start, signed(width)), total >> d)
-        if len(roots) == 2:
-            added = cells.add3(addend.as_unsigned()[:width], *roots, width)
-        else:
-            added = (addend + roots[0])[:width]
+        # A register apart, that starts each position by its reset: a multiplexer in front of the adder would be LUTs.
+        addend = Signal(width, init=start % (1 << width))
+        added = cells.add3(addend, *roots, width) if len(roots) == 2 else (addend + roots[0])[:width]
         with m.If(arrived):
-            m.d.sync += [total.eq(added), dropped.eq(Cat(dropped, total[:d])[d:])]
+            m.d.sync += [total.eq(added), dropped.eq(Cat(dropped, total[:d])[d:]), addend.eq(added.as_signed() >> d)]
+            with m.If(done):
+                m.d.sync += addend.eq(addend.init)
         fixed = Const(bias & ((1 << neuron.shift) - 1), neuron.shift)
         return Cat(fixed, dropped, total)[: plan.width]
 

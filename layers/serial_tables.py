@@ -166,9 +166,9 @@ def _cost(plan: SerialPlan) -> Resources:
         luts = sum(table.luts for table in own) * plan.digits
         leaves = sum(table.term.width for table in own) * plan.digits
         total += graph.cost + Resources(lut=luts, ff=leaves + waiting)
-    # Of each neuron the sum and the bits that have dropped out of it.
-    dropped = plan.digits * (plan.turns - 1)
-    one = Resources(lut=plan.sum_width, ff=plan.sum_width + dropped, carry4=math.ceil((plan.sum_width + 1) / 4))
+    # Of each neuron the sum, twice, and the bits that have dropped out of it.
+    width, dropped = plan.sum_width, plan.digits * (plan.turns - 1)
+    one = Resources(lut=width, ff=2 * width + dropped, carry4=math.ceil((width + 1) / 4))
     total += one * len(plan.tables)
     # Of each lane the choice among the turns' neurons; of each input the choice of its bits, and their delays.
     mux = mux_luts(plan.turns)

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from amaranth.hdl import Cat, Const, Signal, Value
 
+from hwgen.layers.beatwise import delay_cost
 from hwgen.layers.block import Resources
 from hwgen.layers.cells import Cells, add3_cost
 
@@ -36,10 +37,9 @@ class Step:
     of: tuple[int, ...]
 
     def cost(self, before: list[Term]) -> Resources:
+        """Of an adder and its register."""
         terms = [before[k] for k in self.of]
         ff = Resources(ff=self.out.width)
-        if len(terms) == 1:
-            return ff
         low, shifted = overlap(terms)
         widths = sorted(term.width + term.exponent - low for term in shifted)
         if len(widths) == 1:
@@ -86,11 +86,18 @@ class Tree:
     @property
     def cost(self) -> Resources:
         total, before = Resources(), self.leaves
+        held = [1] * len(
+            before
+        )  # registers that each value stands in, one behind the other, the leaf's or adder's own first
         for steps in self.levels:
+            after = []
             for step in steps:
-                total += step.cost(before)
-            before = [step.out for step in steps]
-        return total
+                after.append(held[step.of[0]] + 1 if len(step.of) == 1 else 1)
+                if len(step.of) > 1:
+                    total += step.cost(before)
+                    total += sum((_waiting(before[k], held[k]) for k in step.of), Resources())
+            before, held = [step.out for step in steps], after
+        return total + sum((_waiting(term, count) for term, count in zip(before, held)), Resources())
 
     def build(self, cells: Cells, leaves: list[Value]) -> list[Value]:
         """The registers; leaves: a value each. Returns the roots' raw values, `depth` cycles later."""
@@ -104,6 +111,11 @@ class Tree:
                 after.append(register)
             values, before = after, [step.out for step in steps]
         return values
+
+
+def _waiting(term: Term, registers: int) -> Resources:
+    """What so many registers take beyond the first: many are a shift register, and the first one with them."""
+    return delay_cost(term.width, registers) + Resources(ff=-term.width)
 
 
 def _step(level: list[Term], of: tuple[int, ...]) -> Step:
