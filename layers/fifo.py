@@ -77,6 +77,9 @@ class Fifo(Beatwise):
 
     def cost(self):
         total = queue.cost(self.bits, self.depth, self.style)
+        if self.depth > 2:
+            bits = self.depth.bit_length()
+            total += Resources(lut=bits - 1, carry4=-(-bits // 4))  # the adder of `level`
         if self.spacing > 1:
             total += counter_cost(self.spacing) + Resources(lut=3, ff=1)
         return total

@@ -94,8 +94,8 @@ class SerialProducts(wiring.Component):
         added = cells.add3(addend, *roots, width) if len(roots) == 2 else (addend + roots[0])[:width]
         with m.If(arrived):
             m.d.sync += [total.eq(added), dropped.eq(Cat(dropped, total[:d])[d:]), addend.eq(added.as_signed() >> d)]
-            with m.If(done):
-                m.d.sync += addend.eq(addend.init)
+        with m.If(arrived & done):  # last and by itself: only then is it the registers' reset
+            m.d.sync += addend.eq(addend.init)
         fixed = Const(bias & ((1 << neuron.shift) - 1), neuron.shift)
         return Cat(fixed, dropped, total)[: plan.width]
 

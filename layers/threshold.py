@@ -12,6 +12,7 @@ from amaranth.hdl import Cat, Const, Mux, Value
 from hwgen.layers import rom
 from hwgen.layers.beatwise import (
     Pipelined,
+    delay_cost,
     delayed,
     free_running,
     free_running_cost,
@@ -283,7 +284,9 @@ class Threshold(Pipelined):
                 one = rom.cost(len(step.edges), width, step.style)
                 total += (one + comparator_cost(max(width, x.width))) * self.lanes
             late = step.latency - (1 if not step.bit else 0)
-            total += Resources(ff=(x.width * late + 1 + known * step.latency) * self.lanes)
+            total += (Resources(ff=x.width * late + 1) + delay_cost(known, step.latency)) * self.lanes
+            if step.bit:
+                total += delay_cost((self.groups - 1).bit_length(), step.latency)
             known += 1
         return total
 
