@@ -79,7 +79,7 @@ def _bursts(graph: Graph, buffered: Graph, interval: int) -> list[tuple[Edge, in
     for node in reversed(graph.nodes):
         if isinstance(node.op, (Fork, Convert, View)) and node.name in behind:
             behind |= {ref.node for ref in node.inputs}
-            spacing = (interval - 1) // node.op.beats_in()
+            spacing = interval // node.op.beats_in()
             starts = not isinstance(producer(graph, node.inputs[0]).op, (Fork, Convert))
             if starts and spacing > 1 and not isinstance(node.op, View):
                 found.append(((node.name, 0), spacing))

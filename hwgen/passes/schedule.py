@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hwgen.graph import Graph, Node, Ref
+from hwgen.layers.fifo import Fifo
 from hwgen.layers.neuron import Neuron
 from hwgen.layers.source import Source
 from hwgen.layers.window import Window
@@ -22,11 +23,15 @@ FRAMES = 4  # frame 0 fills the network; by the last two the pace is steady
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """taken[(node, input)] and emitted[node]: the cycle of each beat, over `frames` frames back to back."""
+    """taken[(node, input)] and emitted[node]: the cycle of each beat, over `frames` frames back to back.
+
+    known: what was computed before, see `schedule`.
+    """
 
     frames: int
     taken: dict[tuple[str, int], np.ndarray]
     emitted: dict[str, np.ndarray]
+    known: dict = field(default_factory=dict, repr=False)
 
     def interval(self, node: str) -> int:
         """Cycles between the ends of the last two frames at the output of a node."""
@@ -44,15 +49,23 @@ class Schedule:
         lead: cycles before it is offered from which a beat counts. leaving: the one that is handed over in the same
         cycle counts too, as where nothing can be taken in instead of it before the next cycle.
         """
-        given, taken = self.emitted[producer] - lead, self.taken[consumer]
-        waiting = np.arange(1, len(given) + 1) - np.searchsorted(taken, given, side="left" if leaving else "right")
-        return int(waiting.max(initial=0))
+        emitted, taken = self.emitted[producer], self.taken[consumer]
+        place = producer, consumer, lead, leaving
+        before = self.known.get(place)
+        if before is None or before[0] is not emitted or before[1] is not taken:
+            before = self.known[place] = emitted, taken, _most_waiting(emitted - lead, taken, leaving)
+        return before[2]
+
+
+def _most_waiting(given: np.ndarray, taken: np.ndarray, leaving: bool) -> int:
+    waiting = np.arange(1, len(given) + 1) - np.searchsorted(taken, given, side="left" if leaving else "right")
+    return int(waiting.max(initial=0))
 
 
 def schedule(graph: Graph, interval: int | None, frames: int = FRAMES, known: dict | None = None) -> Schedule:
     """The schedule with inputs offered evenly, a frame every `interval` cycles, or (None) as ports take them.
 
-    known: what earlier calls found, by node; it is kept where neither the block nor what comes in has changed.
+    known: what earlier calls found, also `occupancy`; it is kept where neither the block nor what comes in has changed.
     """
     known = {} if known is None else known
     taken: dict[tuple[str, int], np.ndarray] = {}
@@ -69,7 +82,7 @@ def schedule(graph: Graph, interval: int | None, frames: int = FRAMES, known: di
         took, emitted[node.name] = before[2]
         for port, times in enumerate(took):
             taken[node.name, port] = times
-    return Schedule(frames, taken, emitted)
+    return Schedule(frames, taken, emitted, known)
 
 
 def _equal(before: tuple[np.ndarray, ...], now: tuple[np.ndarray, ...]) -> bool:
@@ -119,7 +132,8 @@ def timing(graph: Graph) -> Timing:
     that of a frame that meets an empty network. A fork waits for room on all its branches, so where frames come faster
     than the interval the first may take longer, but no longer than one that comes evenly over the interval.
     """
-    paces = {node.name: interval_in_place(graph, node) for node in graph.nodes}
+    # A FIFO's spacing follows from the interval, and is never what sets it.
+    paces = {node.name: interval_in_place(graph, node) for node in graph.nodes if not isinstance(node.op, Fifo)}
     slowest = max(paces, key=paces.get)
     alone = schedule(graph, None, frames=1)
     steady = schedule(graph, paces[slowest])
