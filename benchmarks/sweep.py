@@ -48,6 +48,8 @@ def fifos() -> dict[str, Block]:
     found = {}
     for bits, depth, memory in shapes:
         found[f"fifo {bits}×{depth} {memory}"] = Fifo(TensorType((64, 64, 1), 0, 2**bits - 1), 1, depth, memory)
+    found["fifo 16×1"] = Fifo(TensorType((64, 64, 4), *U4), 4, 1)
+    found["fifo 16×40 a beat in 5 cycles"] = Fifo(TensorType((64, 64, 4), *U4), 4, 40, spacing=5)
     return found
 
 

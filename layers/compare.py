@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from amaranth.hdl import Const, Value
 
 from hwgen.layers.block import Resources
@@ -49,5 +51,5 @@ def at_least_luts(width: int, bound: int, signed: bool) -> float:
 
 
 def comparator_cost(width: int) -> Resources:
-    """x >= y for two variables: two bits in two LUTs and one bit of a carry chain, as Yosys does it."""
-    return Resources(lut=0.9 * width, carry4=width / 9)
+    """x >= y for two variables: a few bits in two LUTs and one bit of a carry chain, as Yosys does it."""
+    return Resources(lut=0.7 * width, carry4=math.ceil(width / 12))

@@ -112,7 +112,7 @@ class Pool(Block):
         total = Resources(ff=(row + whole) * self.lanes)
         for size, depth, bits in ((self.kernel[1], self.groups, row), (self.kernel[0], self.line, whole)):
             if size > 1:
-                total += combine_cost(self.kind, bits) * self.lanes
+                total += combine_cost(self.kind, bits, held=depth == 1) * self.lanes
                 total += _delay_cost(depth, bits * self.lanes)
         counters = (self.groups, width, self.kernel[1], height, self.kernel[0])
         control = sum((counter_cost(n) for n in counters), Resources()) + Resources(lut=8, ff=8)

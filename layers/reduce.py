@@ -97,7 +97,7 @@ class Reduce(Block):
     def cost(self):
         total = self._tree_cost
         if self.turns > 1:
-            total += combine_cost(self.kind, self.result.width) + Resources(ff=self.result.width)
+            total += combine_cost(self.kind, self.result.width, held=True) + Resources(ff=self.result.width)
         bits, depth = self.taps.lanes * self.result.width, credits_needed(self.stages)
         control = up_down_cost(depth.bit_length()) + counter_cost(self.turns) + Resources(lut=4, ff=self.stages)
         return total * self.taps.lanes + control + queue.cost(bits, depth, queue.cheaper(bits, depth))
@@ -189,9 +189,11 @@ def _sign(value: Value):
     return value[-1] if value.shape().signed else Const(0)
 
 
-def combine_cost(kind: str, width: int) -> Resources:
+def combine_cost(kind: str, width: int, held: bool = False) -> Resources:
+    """Of `combine`. held: one of the two is the register that takes the result, whose clock enable then chooses."""
     if kind == "sum":
         return Resources(lut=width, carry4=math.ceil((width + 1) / 4))
+    choice = Resources(lut=0 if held else width)
     if width > SHORT:
-        return Resources(lut=1.5 * width, carry4=math.ceil(width / 8))
-    return Resources(lut=1.75 * width)
+        return choice + Resources(lut=0.5 * width, carry4=math.ceil(width / 12))
+    return choice + Resources(lut=0.7 * width)

@@ -215,7 +215,8 @@ class Scale(Pipelined):
             total += _product_cost(*self._limbs) * self.lanes
         elif self.groups > 1:
             width = max(lane_sum.terms[0].shape.width for lane_sum in self._sums)
-            total += Resources(lut=1.5 * width, ff=width) * self.lanes
+            choosing = sum(len(np.unique(column)) > 1 for column in self._tables[0].T)
+            total += Resources(lut=1.5 * width) * choosing + Resources(ff=width) * self.lanes
         return total + free_running_cost(self.result.width * self.lanes, self.stages)
 
     def describe(self):

@@ -97,9 +97,10 @@ class Sum:
             for step in steps:
                 ff += step.out.shape.width
                 if step.b is not None:
-                    led_past = 0 if step.flip else before[step.b].exponent - before[step.a].exponent
+                    a, b = before[step.a], before[step.b]
+                    led_past = 0 if step.flip else b.exponent - a.exponent
                     bits = max(step.out.shape.width - led_past, 1)
-                    lut, carry = lut + bits, carry + -(-bits // 4)
+                    lut, carry = lut + min(bits, _added_bits(a, b, led_past)), carry + -(-bits // 4)
             before = [step.out for step in steps]
         if self.root.negative:
             lut, carry = lut + self.root.shape.width, carry + self.root.shape.width / 4
@@ -116,6 +117,15 @@ def _pair(level: list[Term], j: int, k: int) -> _Step:
     if b.negative:
         return _Step(j, k, Term(a.lo - (b.hi << up), a.hi - (b.lo << up), a.exponent))
     return _Step(j, k, Term((b.lo << up) - a.hi, (b.hi << up) - a.lo, a.exponent), flip=True)
+
+
+def _added_bits(a: Term, b: Term, led_past: int) -> int:
+    """Bits of the adder in front of whose carry chain a LUT stands; zeros above a shorter number need none."""
+    if a.negative or b.negative:
+        return max(a.shape.width - led_past, b.shape.width) + 1
+    widths = sorted([(max(a.shape.width - led_past, 0), a.shape.signed), (b.shape.width, b.shape.signed)])
+    (narrow, signed), (wide, _) = widths
+    return wide if signed else narrow
 
 
 def _join(a: Term, x: Value, b: Term, y: Value, flip: bool) -> Value:

@@ -283,8 +283,9 @@ class Threshold(Pipelined):
                 _, width, _ = self._columns(step.edges)
                 one = rom.cost(len(step.edges), width, step.style)
                 total += (one + comparator_cost(max(width, x.width))) * self.lanes
-            late = step.latency - (1 if not step.bit else 0)
-            total += (Resources(ff=x.width * late + 1) + delay_cost(known, step.latency)) * self.lanes
+            # x stands in registers from one comparison to the next; a bit's own register is the comparison's.
+            held = delay_cost(x.width, step.latency - (not known)) + Resources(ff=1)
+            total += (held + delay_cost(known, step.latency)) * self.lanes
             if step.bit:
                 total += delay_cost((self.groups - 1).bit_length(), step.latency)
             known += 1
