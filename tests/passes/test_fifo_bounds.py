@@ -152,6 +152,41 @@ def test_a_beat_less_than_dependence_asks_for_deadlocks(seed, tmp_path):
                     simulate(with_depth(graph, name, why.dependence - 1), tmp_path / f"{name}_less", quiet=3000)
 
 
+def tangled(seed: int) -> Graph:
+    """A residual block within a branch of another, or (odd seeds) branches that take part in two joins."""
+    rng = np.random.default_rng(seed)
+    b = GraphBuilder(f"tangled{seed}", TensorType((5, int(rng.integers(4, 8)), 2), 0, 7))
+
+    def branch(name: str, source: str) -> str:
+        kernel = (int(rng.integers(1, 5)), int(rng.integers(1, 5)))
+        y = b.conv(f"c{name}", source, rng, kernel, 2, "binary", padding=same(kernel))
+        return b.activation(f"a{name}", y, bits=2)
+
+    def add(name: str, *sources: str) -> str:
+        return b.activation(name, b.add(f"{name}_sum", ops.Add((1,) * len(sources), 0), *sources), bits=2)
+
+    x = b.activation("x", "input", bits=2)
+    one, two = branch("1", x), branch("2", x)
+    if seed % 2:
+        return b.graph(add("last", add("left", one, two), add("right", two, branch("3", x)), x))
+    inner = add("inner", one, branch("4", one), branch("5", one))
+    return b.graph(add("last", x, branch("6", inner), two))
+
+
+@pytest.mark.parametrize(
+    "make, seed", [(network, 0), (network, 1), (network, 3)] + [(tangled, seed) for seed in range(4)]
+)
+def test_dependence_alone_keeps_from_deadlock(make, seed, tmp_path):
+    """All FIFOs as shallow as dependence allows, those that are there for the pace gone or nearly so."""
+    folder = Folder(lower(make(seed)), BOARDS["zybo"].budget)
+    choices = folder.intervals()
+    graph = buffer(fork(folder.plan(int(np.random.default_rng(seed).choice(choices[: len(choices) // 2 + 1]))).graph))
+    for name, why in bounds(graph, timing(graph).interval).items():
+        graph = with_depth(graph, name, max(1, why.dependence or 0))
+    for stalls in (0.0, 0.7):
+        simulate(graph, tmp_path / str(stalls), stalls=stalls, quiet=3000).check()
+
+
 def test_one_fifo_before_a_fork_takes_a_burst_for_all_branches(tmp_path):
     """Pooling gives a row of pixels in every other row's time; the two neurons behind it work all the time."""
     rng = np.random.default_rng(0)
