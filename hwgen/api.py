@@ -235,11 +235,12 @@ class Design:
         """Places and routes the synthesized network with nextpnr. Returns a PlaceResult with the clock that it reached.
 
         limit_s: seconds after which it is given up; an hour by default. A placement that failed is a result, not an error.
-        Raises ToolMissing without nextpnr for Xilinx, ToolFailed where it crashes.
+        Raises ToolMissing without nextpnr for Xilinx, OptionError for a board that it isn't for, ToolFailed where it crashes;
+        `write` then keeps its log.
         """
         from hwgen import place
 
-        tool = place.find(self.board.part)
+        tool = place.find(self.board)
         if self.synthesized is None or not (self._kept["synth"] / NETLIST).exists():
             self.synthesize(netlist=True, progress=progress)
         self.placed = place.place(

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from hwgen import api, boards, place, report
-from hwgen.errors import DifferenceError, DoesNotFit, OptionError, ToolMissing
+from hwgen.errors import DifferenceError, DoesNotFit, HwgenError, OptionError, ToolFailed, ToolMissing
 from hwgen.frames import load
 from hwgen.output import check_ours
 
@@ -54,6 +54,7 @@ def run(options: argparse.Namespace, model: Path) -> int:
     frames = load(options.simulate).first(options.frames) if options.simulate else None
     missing = _no_place_and_route(options)
     difference: DifferenceError | None = None
+    crash: ToolFailed | None = None
     with stages(options.quiet) as show:
         design = api.compile(
             model,
@@ -75,7 +76,10 @@ def run(options: argparse.Namespace, model: Path) -> int:
         if options.synthesize or options.place:
             design.synthesize(netlist=missing is None, progress=show)
             if missing is None:
-                design.place(progress=show)
+                try:
+                    design.place(progress=show)
+                except ToolFailed as error:  # what was measured before is written all the same
+                    crash = error
         show("writing Verilog")
         written = design.write(target)
     found = design.report()
@@ -90,21 +94,24 @@ def run(options: argparse.Namespace, model: Path) -> int:
         line = f"layer {options.layer} alone: {result.compared:,} values equal, frames: {result.frames}"
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"written to {written}", highlight=False, soft_wrap=True)
+    log = written / "synth" / "nextpnr.log"
+    if crash is not None:
+        raise ToolFailed(f"{crash}; the log is {log}")
     if options.place and design.placed.found.failure is not None:
-        raise DoesNotFit(f"{design.placed.found.failure}; the log is {written / 'synth' / 'nextpnr.log'}")
+        raise DoesNotFit(f"{design.placed.found.failure}; the log is {log}")
     return 0
 
 
-def _no_place_and_route(options: argparse.Namespace) -> ToolMissing | None:
+def _no_place_and_route(options: argparse.Namespace) -> HwgenError | None:
     """Why a network that is synthesized can't be placed and routed as well; None where it can.
 
-    Raises ToolMissing where place and route is what is asked for.
+    Raised where place and route is what is asked for.
     """
     if not (options.synthesize or options.place):
         return None
     try:
-        place.find(boards.find(options.board).part)
-    except ToolMissing as missing:
+        place.find(boards.find(options.board))
+    except (ToolMissing, OptionError) as missing:
         if options.place:
             raise
         return missing

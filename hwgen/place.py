@@ -49,8 +49,15 @@ class PlaceResult:
     log: Path
 
 
-def find(part: str) -> Tool:
-    """The installed nextpnr for a part. Raises ToolMissing, in one line, where there is none or its database is missing."""
+def find(board: Board) -> Tool:
+    """The installed nextpnr for a board's chip.
+
+    Raises OptionError for a board that can't be placed for at all, ToolMissing where nextpnr or its database is missing.
+    """
+    if board.family != "xc7":
+        raise OptionError(f"{board.name}: hwgen places and routes for Xilinx 7 series alone, not for {board.family}")
+    if board.clock_pin is None:
+        raise OptionError(f"{board.name} has no clock_pin, which place and route needs; add it to the board's file")
     named = os.environ.get("NEXTPNR_XILINX")
     names = [named] if named else ["nextpnr-xilinx", "nextpnr-himbaechel"]
     for name in names:
@@ -64,7 +71,7 @@ def find(part: str) -> Tool:
             continue  # built for other chips
         version = re.search(r"Version ([^)\s]+)", _ask(command, "--version"))
         text = f"{Path(command).name} {version[1]}" if version else Path(command).name
-        return Tool(command, text, himbaechel, _chipdb(part, himbaechel))
+        return Tool(command, text, himbaechel, _chipdb(board.part, himbaechel))
     raise ToolMissing(f"nextpnr for Xilinx is not installed; {HOW_TO_GET}")
 
 
@@ -87,8 +94,11 @@ def _chipdb(part: str, himbaechel: bool) -> Path | None:
     if himbaechel:
         names = [f"chipdb-{die}.bin", f"xilinx/chipdb-{die}.bin", *names]
     if given:
-        paths = [Path(given)] if Path(given).is_file() else [Path(given) / name for name in names]
-        for path in paths:
+        if Path(given).is_file():
+            if die not in Path(given).name:  # it would be placed on another chip
+                raise ToolMissing(f"HWGEN_CHIPDB ({given}) isn't the chip database of {part}: its name has no {die!r}")
+            return Path(given)
+        for path in (Path(given) / name for name in names):
             if path.is_file():
                 return path
         raise ToolMissing(f"there is no chip database for {part} in HWGEN_CHIPDB ({given}): none of {', '.join(names)}")
@@ -112,18 +122,16 @@ def place(
 ) -> PlaceResult:
     """Places and routes a flat netlist (`hwgen.netlist`) and reads the clock that it reached. The log stays in workdir.
 
-    instances: names of the network's blocks in the netlist. limit_s: seconds after which it is given up.
-    A placement or routing that failed is a result (`found.failure`). Raises ToolFailed where nextpnr crashes or takes too
-    long, OptionError for a board whose clock pin isn't known.
+    board: one that `find` took. instances: names of the network's blocks in the netlist. limit_s: seconds after which it
+    is given up. A placement or routing that failed is a result (`found.failure`). Raises ToolFailed, in one line, where
+    nextpnr crashes, stops at an error or takes too long.
     """
-    if board.clock_pin is None:
-        raise OptionError(f"{board.name} has no clock_pin, which place and route needs; add it to the board's file")
     workdir = Path(workdir).resolve()
     constraints, log = workdir / "place.xdc", workdir / "nextpnr.log"
     constraints.write_text(
         f"set_property PACKAGE_PIN {board.clock_pin} [get_ports clk]\nset_property IOSTANDARD LVCMOS33 [get_ports clk]\n"
     )
-    command = [tool.command, "--json", str(netlist), "--freq", f"{target_mhz:g}", "--timing-allow-fail"]
+    command = [tool.command, "--json", str(Path(netlist).resolve()), "--freq", f"{target_mhz:g}", "--timing-allow-fail"]
     if tool.himbaechel:
         command += ["--device", board.part, "-o", f"xdc={constraints}", "--router", "router2"]
     else:
@@ -133,10 +141,18 @@ def place(
     code = _run(command, workdir, log, limit_s, progress or (lambda stage, fraction=None: None))
     text = log.read_text(errors="replace")
     found = parse(text, instances)
+    if code < 0:
+        raise ToolFailed(f"{tool.version} crashed ({signal.Signals(-code).name}){_last(text)}")
+    if found.error is not None:
+        raise ToolFailed(f"{tool.version} stopped: {found.error}")
     if found.routed_mhz is None and found.failure is None:
-        end = "\n".join(text.splitlines()[-5:])
-        raise ToolFailed(f"{tool.version} failed (code {code}); the log is {log}, its end:\n{end}")
+        raise ToolFailed(f"{tool.version} ended without a clock (code {code}){_last(text)}")
     return PlaceResult(tool.version, target_mhz, found, log)
+
+
+def _last(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"; the last line of its log: {lines[-1]}" if lines else "; it said nothing"
 
 
 def _run(command: list[str], workdir: Path, log: Path, limit_s: float, progress: Progress) -> int:
@@ -171,7 +187,7 @@ def _run(command: list[str], workdir: Path, log: Path, limit_s: float, progress:
             _end(process)
             process.stdout.close()
     if late.is_set():
-        raise ToolFailed(f"nextpnr did not end within {limit_s:g} s; the log is {log}")
+        raise ToolFailed(f"nextpnr did not end within {limit_s:g} s{_last(log.read_text(errors='replace'))}")
     return process.returncode
 
 

@@ -58,7 +58,8 @@ class Path:
 class Log:
     """placed_mhz: nextpnr's estimate before routing. routed_mhz: after it. used: nextpnr's cell type -> (used, there).
 
-    failure: why there is no routed design, in a line; None where there is one.
+    failure: why the design can't be placed or routed, in a line. error: why nextpnr stopped where it is for another
+    reason, as nextpnr says it. Both None where there is a routed design.
     """
 
     placed_mhz: float | None = None
@@ -66,6 +67,7 @@ class Log:
     path: Path | None = None
     used: dict[str, tuple[int, int]] = field(default_factory=dict)
     failure: str | None = None
+    error: str | None = None
 
 
 def parse(text: str, instances: Iterable[str] = ()) -> Log:
@@ -75,9 +77,8 @@ def parse(text: str, instances: Iterable[str] = ()) -> Log:
     """
     lines = text.splitlines()
     routing = next((k for k, line in enumerate(lines) if re.match(r"Info: (Running router|Routing)", line)), len(lines))
-    error = next(
-        (line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ") and not _missed(line)), None
-    )
+    at = next((k for k, line in enumerate(lines) if line.startswith("ERROR: ") and not _missed(line)), None)
+    error = None if at is None else lines[at].removeprefix("ERROR: ")
     used = {
         found["kind"]: (int(found["used"]), int(found["there"]))
         for found in map(_USED.match, lines)
@@ -88,7 +89,7 @@ def parse(text: str, instances: Iterable[str] = ()) -> Log:
         routed_mhz=_slowest(lines[routing:]) if error is None else None,
         path=_path(lines, list(instances)) if error is None else None,
         used={kind: amounts for kind, amounts in used.items() if amounts[0]},
-        failure=None if error is None else _reason(error, used, routed=routing < len(lines), instances=list(instances)),
+        **_reason(error, used, routing=at is not None and at > routing, instances=list(instances)),
     )
 
 
@@ -126,19 +127,23 @@ def _path(lines: list[str], instances: list[str]) -> Path | None:
     return Path(start, end, round(logic, 3), round(routing, 3), max(between, 0))
 
 
-def _reason(error: str, used: dict[str, tuple[int, int]], *, routed: bool, instances: list[str]) -> str:
-    """A line about an error: for a placement that failed, of what and how much of it the design takes."""
-    if routed:
-        return f"routing failed: {error}"
-    if not re.search(r"unable to (find|place)|no bels remaining|failed to place", error, re.IGNORECASE):
-        return error
+def _reason(
+    error: str | None, used: dict[str, tuple[int, int]], *, routing: bool, instances: list[str]
+) -> dict[str, str]:
+    """The `failure` or `error` of a Log. A placement that failed says of what, and how much of it the design takes."""
+    if error is None:
+        return {}
+    if routing:
+        return {"failure": f"routing failed: {error}"}
+    if not re.search(r"unable to (find|place)|no bels remaining|failed to (place|expand region)", error, re.IGNORECASE):
+        return {"error": error}
     named = re.search(r"type '?(\w+)'?", error)
     shares = {kind: n / there for kind, (n, there) in used.items() if kind in RESOURCES}
     kind = named[1] if named and named[1] in RESOURCES else max(shares, key=shares.get, default=None)
     if kind is None or kind not in used:
-        return f"no legal placement was found: {error}"
+        return {"failure": f"no legal placement was found: {error}"}
     share = f"{used[kind][0]:,} of {used[kind][1]:,}"
     cell = re.search(r"cell '(\S+)'", error)
     block = f" in {block_of(cell[1], instances)}" if cell else ""
     how = f"a cell of type {kind}{block} found no place" if named and named[1] == kind else "the design is too dense"
-    return f"no legal placement was found: {how}; it takes {share} {RESOURCES[kind]}"
+    return {"failure": f"no legal placement was found: {how}; it takes {share} {RESOURCES[kind]}"}
