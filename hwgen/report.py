@@ -245,7 +245,7 @@ def _fullest(report: dict) -> list[str]:
     text = f"FIFOs: {len(fifos)} with room for {kbits:,.1f} Kbit"
     seen = [fifo for fifo in fifos if fifo.get("highest") is not None]
     if seen:
-        seen.sort(key=lambda fifo: -fifo["highest"] / fifo["depth"])
+        seen.sort(key=lambda fifo: (-fifo["highest"] / fifo["depth"], -fifo["depth"]))
         most = ", ".join(f"{fifo['name']} {fifo['highest']} of {fifo['depth']}" for fifo in seen[:FULLEST])
         text += f"; highest fill: {most}" + (
             f", {len(seen) - FULLEST} more in the report" if len(seen) > FULLEST else ""

@@ -73,6 +73,9 @@ def test_measured_values_stand_beside_the_estimates(design):
     assert [fifo["highest"] for fifo in found["fifos"]] == [n.op.depth - k for k, n in enumerate(fifos)]
     (line,) = [line for line in report.summary(found) if line.startswith("FIFOs")]
     assert f"highest fill: {fifos[0].name} {fifos[0].op.depth} of {fifos[0].op.depth}, " in line
+    page = html.page(found)
+    for fifo in found["fifos"]:
+        assert f'<td class="n">{fifo["depth"]:,}<td class="n">{fifo["highest"]:,}<td>' in page, fifo["name"]
 
 
 def test_every_fifo_stands_there_with_its_depth_and_what_it_is_sized_by(design):
