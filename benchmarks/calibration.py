@@ -30,11 +30,12 @@ from benchmarks.steps import Steps
 from benchmarks.targets import number
 from benchmarks.wafer import ROOT, SIDE, make
 from hwgen.errors import HwgenError, OptionError
-from hwgen.layers.block import Block
+from hwgen.layers.block import Block, Resources
 
 NAME = "benchmarks.calibration"
 DOCUMENT = ROOT / "docs" / "calibration.md"
-TOTAL = "total"  # the record of the whole network, with what lies between its blocks
+# Records of the whole network: what was synthesized, with what lies between the blocks, and what was estimated then.
+TOTAL, ESTIMATED = "total", "total, estimated"
 
 
 def measure(data: Data, blocks: dict[str, Block], file: Path, anew: bool) -> Data:
@@ -58,17 +59,25 @@ def measure(data: Data, blocks: dict[str, Block], file: Path, anew: bool) -> Dat
 
 
 def measure_network(data: Data, width: float, side: int, seed: int) -> Data:
-    """The data with the records of the reference network, folded by hwgen for the board of the benchmark."""
+    """The data with the records of the reference network, folded by hwgen for the board of the benchmark.
+
+    Prints a table of its blocks.
+    """
     steps = Steps(f"reference network ×{width:g}")
     with tempfile.TemporaryDirectory(prefix="hwgen-calibration-") as folder:
         model = steps.run("model file by QKeras", lambda: make(Path(folder), width, seed, side))
         design = steps.run("compile", lambda: hwgen.compile(model.path, BOARD))
         made = steps.run("synthesize", design.synthesize)
-    found, instances = {}, design.compiled.emitted.instances
+    found, shown, instances = {}, {}, design.compiled.emitted.instances
     for node in design.compiled.hardware.nodes:
         if instances[node.name] in made.blocks:
-            found[node.name] = Record(node.name, alone.key(node.op), _today(), made.blocks[instances[node.name]])
-    found[TOTAL] = Record(TOTAL, network_key(width, side, seed), _today(), made.total)
+            measured = made.blocks[instances[node.name]]
+            found[node.name] = Record(node.name, alone.key(node.op), _today(), measured)
+            shown[node.name] = records.errors(node.op.cost(), measured)
+    key, estimated = network_key(width, side, seed), design.compiled.cost
+    rounded = Resources(**{kind: _shown(getattr(estimated, kind)) for kind in TITLES})
+    found |= {TOTAL: Record(TOTAL, key, _today(), made.total), ESTIMATED: Record(ESTIMATED, key, _today(), rounded)}
+    print(f"{block_table(shown)}\n")
     return replace(data, network=found)
 
 
@@ -128,9 +137,13 @@ def network_text(data: Data) -> str:
     """What was measured of the reference network, and when."""
     if TOTAL not in data.network:
         return "The reference network hasn't been measured yet: `--network`."
-    record = data.network[TOTAL]
-    made = ", ".join(f"{number(getattr(record.measured, kind))} {title}" for kind, title in TITLES.items())
-    return f"Reference network ({record.key}; {record.date}), {len(data.network) - 1} blocks: {made}."
+    record, estimated = data.network[TOTAL], data.network[ESTIMATED].measured
+    rows = []
+    for error in records.errors(estimated, record.measured):
+        cells = [number(error.estimated), number(error.measured), f"{error.relative:+.1%}" if error.measured else ""]
+        rows.append([TITLES[error.kind], *cells])
+    head = f"Reference network: {record.key}; {record.date}; {len(data.network) - 2} blocks."
+    return f"{head}\n\n{tables.markdown(['', 'estimated', 'synthesized', 'error'], rows)}"
 
 
 def text(data: Data, blocks: dict[str, Block]) -> str:

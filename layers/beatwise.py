@@ -133,7 +133,7 @@ def delayed(m: Module, value, cycles: int, reset_less: bool = True) -> Value:
 def free_running_cost(bits: int, latency: int) -> Resources:
     """What `free_running` takes: the valid bits, the credits, and the FIFO for payloads of `bits`."""
     depth = credits_needed(latency)
-    credits = up_down_cost(depth.bit_length()) + Resources(lut=2, ff=latency)
+    credits = up_down_cost(depth.bit_length()) + Resources(ff=latency)
     return credits + queue.cost(bits, depth, queue.cheaper(bits, depth))
 
 

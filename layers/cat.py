@@ -113,7 +113,7 @@ class Cat(Block):
         count, bits = len(self.parts), self.result.width * self.lanes
         # A LUT6 takes three parts with their turns; the next ones two and the sum so far.
         select = bits * max(1, -(-(count - 1) // 2))
-        control = Resources(lut=2.5 * count + 2, ff=count) + counter_cost(len(self._turns))
+        control = Resources(lut=2 * count, ff=count) + counter_cost(len(self._turns))
         return Resources(lut=select) + control + register_cost(bits)
 
     def describe(self):

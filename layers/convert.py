@@ -115,10 +115,10 @@ class Convert(Block):
     def cost(self):
         total, bits = Resources(), self.common * self.input.width
         if self.collected > 1:
-            total += Resources(lut=4, ff=bits + 1) + counter_cost(self.collected)
+            total += Resources(lut=3, ff=bits + 1) + counter_cost(self.collected)
         if self.given > 1:
             muxed = bits - self.lanes_to * self.input.width
-            total += Resources(lut=muxed + 4, ff=bits + 1) + counter_cost(self.given)
+            total += Resources(lut=muxed + 3, ff=bits + 1) + counter_cost(self.given)
         return total
 
     def describe(self):

@@ -141,4 +141,4 @@ def _cost(plan: Plan) -> Resources:
         if count > 1:
             # A counter, and the register that says that it is at its last value.
             total += counter_cost(count) + Resources(lut=1 + (count.bit_length() > 6), ff=1)
-    return total + Resources(lut=6, ff=plan.push_latency + 2)
+    return total + Resources(ff=plan.push_latency + 2)

@@ -115,7 +115,7 @@ class Pool(Block):
                 total += combine_cost(self.kind, bits, held=depth == 1) * self.lanes
                 total += _delay_cost(depth, bits * self.lanes)
         counters = (self.groups, width, self.kernel[1], height, self.kernel[0])
-        control = sum((counter_cost(n) for n in counters), Resources()) + Resources(lut=8, ff=8)
+        control = sum((counter_cost(n) for n in counters), Resources()) + Resources(lut=3, ff=8)
         bits, depth = self.lanes * whole, credits_needed(STAGES)
         fifo = up_down_cost(depth.bit_length()) + queue.cost(bits, depth, queue.cheaper(bits, depth))
         return total + control + fifo

@@ -140,7 +140,7 @@ class Requantize(Pipelined):
         if self.rounds:
             lut, ff = lut + max(1, self.shift / 5), ff + 1
             carry = -(-width // 4) * (width > NARROW)
-        lut += width * (1.2 * any(self.clips) + 0.3 * self.rounds)
+        lut += width * (any(self.clips) + 0.3 * self.rounds)
         if self.stages == 2:
             ff += width + 1
         return Resources(lut=lut, ff=ff, carry4=carry) * self.lanes + free_running_cost(width * self.lanes, self.stages)
