@@ -15,6 +15,15 @@ from hwgen.errors import OutputError
 from hwgen.layers.block import Resources
 
 BLOCKS, DATA = sweep.blocks(), records.read(records.DATA)
+# Blocks whose other resources may be further off than a quarter: DSP slices take registers in, Yosys finds carry chains
+# shorter than the sums are wide, or makes sums of multiplexers of them.
+LOOSE = {
+    "scale -1073741824..1073741824 times 14 bits, 16 constants, 1 lanes",
+    "scale 0..15 times 3 bits, 16 constants, 2 lanes",
+    "scale by 4 powers of two, 4 lanes",
+    "add 1 times (11,), 4 lanes",
+    "neuron serial 1×1×40→8, 40 × 4 a cycle, weights -1..1, inputs 0..3, auto",
+}
 SMALL, HOW_MANY = 250, 4  # LUTs of the blocks that are synthesized anew, and how many are
 
 
@@ -31,14 +40,16 @@ def _subclasses(kind):
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_estimates(name):
-    for error in records.errors(BLOCKS[name].cost(), DATA.records[name].measured):
-        if error.kind in records.HELD:
+    found = records.errors(BLOCKS[name].cost(), DATA.records[name].measured)
+    for error in found:
+        if error.kind in records.HELD or name not in LOOSE:
             assert error.holds, f"{name}: {error}"
+    assert name not in LOOSE or not all(error.holds for error in found), "is no longer off"
 
 
 @pytest.mark.parametrize("kind", ["ff", "carry4", "lutram"])
 def test_flip_flops_and_carry_chains_on_the_whole(kind):
-    """Single blocks may be further off; of many together, as networks are, it averages out."""
+    """Of many blocks together, as networks are, errors average out."""
     pairs = [(getattr(BLOCKS[name].cost(), kind), getattr(r.measured, kind)) for name, r in DATA.records.items()]
     estimated, measured = map(sum, zip(*pairs))
     assert estimated == pytest.approx(measured, rel=0.1)
