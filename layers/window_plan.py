@@ -188,7 +188,7 @@ class RingPlan:
     def banks(self) -> int:
         return self.bank_rows * self.columns
 
-    @property
+    @cached_property
     def kind(self) -> str:
         return ram_kind(self.memory, self.depth, self.word)
 

@@ -195,14 +195,14 @@ def test_one_fifo_before_a_fork_takes_a_burst_for_all_branches(tmp_path):
     x = b.add("pool", ops.Pool("max", (2, 2), (2, 2)), x)
     ends = [b.activation(f"a{k}", b.conv(f"c{k}", x, rng, (1, 1), 8, "bits4"), bits=3) for k in range(2)]
     folder = Folder(lower(b.graph(b.add("cat", ops.Concat((1, 1), 0), *ends))), BOARDS["zybo"].budget)
-    graph = buffer(fork(folder.plan(576).graph))
-    assert timing(graph).interval == 576
+    graph = buffer(fork(folder.plan(288).graph))
+    assert timing(graph).interval == 288
     deep = {
         name: graph[name].op
         for name in fifos(graph)
         if name.startswith(("pool", "c0", "c1")) and graph[name].op.depth > 1
     }
-    assert list(deep) == ["pool.fork.fifo"] and deep["pool.fork.fifo"].spacing == 576 // (6 * 6 * 4)
+    assert list(deep) == ["pool.fork.fifo"] and deep["pool.fork.fifo"].spacing == 288 // (6 * 6 * 2)
     check_schedule(graph, tmp_path, "bursts")
     simulate(graph, tmp_path / "stalled", stalls=0.7).check()
 

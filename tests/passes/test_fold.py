@@ -7,7 +7,6 @@ import pytest
 from hwgen.boards import BOARDS
 from hwgen.compiler import cost, sized
 from hwgen.errors import DoesNotFit
-from hwgen.layers.block import Resources
 from hwgen.layers.convert import Convert
 from hwgen.passes.buffer import buffer
 from hwgen.passes.fold import Folder, Infeasible, fastest
@@ -58,7 +57,7 @@ def test_the_fastest_fits_and_the_next_does_not(folder):
 
 def test_a_network_too_large_names_resource_and_layer(folder):
     with pytest.raises(DoesNotFit, match=r"too large for the board.*lut.*layer '\w+'"):
-        fastest(folder.within(Resources(100, 100, 100, 1, 1, 100)))
+        fastest(folder.within(replace(ZYBO.budget, lut=100)))
 
 
 @pytest.mark.parametrize("make", [inception, residual])
