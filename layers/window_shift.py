@@ -50,9 +50,9 @@ class Raster:
 
     @property
     def columns(self) -> int:
-        """Columns a row."""
+        """Columns a row; empty ones behind those of the frame where windows would else wait beyond the next row."""
         last = self.width - 1 if self.whole else min(self.width - 1, self.span + self.kernel - 1 - self.left)
-        return max(last - self.first, self.span) + 1
+        return max(last - self.first, self.span, (self.begin + self.span) // 2) + 1
 
     @property
     def tail(self) -> int:

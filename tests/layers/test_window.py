@@ -90,6 +90,20 @@ def test_random_windows(seed):
     check(window, seed, *[(2, 0.3, 0.3), (2, 0.0, 0.7), (3, 0.7, 0.3)][seed % 3])
 
 
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [4, 6])
+@pytest.mark.parametrize("right", [3, 5, 8])
+def test_windows_that_wait_beyond_the_next_row_for_padding(width, kernel, right):
+    seed = width * 100 + kernel * 10 + right
+    rng = random.Random(seed)
+    left, stride = rng.randint(0, 2), rng.choice([1, 1, 2])
+    padding = (rng.randint(0, 1), 0, left, max(right, kernel - width - left))
+    window = Window(TensorType((5, width, 2), 0, 7), Taps((2, kernel), 2, 2, kernel, 2), (1, stride), padding)
+    check(window, seed, frames=3)
+    check(window, seed, stall_in=0.3, stall_out=0.3)
+    window.schedule(np.arange(window.beats_in()), pace=3)
+
+
 def test_random_windows_are_of_every_style():
     styles = Counter(random_window(seed).style for seed in range(200))
     assert set(styles) == {"banks", "columns", "lines", "stream", "subsample"}, styles
