@@ -13,8 +13,8 @@ TOP = "hwgen_place"
 NETWORK = "network"  # the instance that the network is in TOP
 PORTS = "port"  # what names of the flip-flops around it begin with
 
-# Neither place-and-route tool routes both outputs of a LUT6_2. Where its I5 is constant one, it is two LUT5 of the same
-# inputs, which may share a site; elsewhere it takes two sites.
+# What nextpnr for Xilinx can't do, in terms of what it can. Neither of the two routes both outputs of a LUT6_2. Where its
+# I5 is constant one, it is two LUT5 of the same inputs, which may share a site; elsewhere it takes two sites.
 LUT6_2 = r"""
 (* techmap_celltype = "LUT6_2" *)
 module hwgen_lut6_2 (output O6, output O5, input I0, I1, I2, I3, I4, I5);
@@ -30,6 +30,32 @@ module hwgen_lut6_2 (output O6, output O5, input I0, I1, I2, I3, I4, I5);
   endgenerate
 endmodule
 """
+# himbaechel crashes at a RAM64X1S and has no place for a RAM32X1S; a second port at the same address is the same RAM, but
+# three of them take four LUTs.
+SINGLE_PORT = "".join(
+    f"""
+(* techmap_celltype = "RAM{depth}X1S" *)
+module hwgen_ram{depth} (output O, input {", ".join(f"A{k}" for k in range(bits))}, D, WCLK, WE);
+  parameter [{depth - 1}:0] INIT = 0;
+  parameter [0:0] IS_WCLK_INVERTED = 0;
+  RAM{depth}X1D #(.INIT(INIT), .IS_WCLK_INVERTED(IS_WCLK_INVERTED)) _TECHMAP_REPLACE_ (.DPO(O), .D(D), .WCLK(WCLK), .WE(WE),
+    {", ".join(f".A{k}(A{k}), .DPRA{k}(A{k})" for k in range(bits))});
+endmodule
+"""
+    for depth, bits in ((32, 5), (64, 6))
+)
+# himbaechel doesn't route the cascade of shift registers, Q31: the last bit is read as any other. Whichever of the two
+# shift registers nobody reads goes.
+CASCADE = """
+(* techmap_celltype = "SRLC32E" *)
+module hwgen_srlc32e (output Q, Q31, input [4:0] A, input CE, CLK, D);
+  parameter [31:0] INIT = 0;
+  parameter [0:0] IS_CLK_INVERTED = 0;
+  SRLC32E #(.INIT(INIT), .IS_CLK_INVERTED(IS_CLK_INVERTED)) any (.Q(Q), .A(A), .CE(CE), .CLK(CLK), .D(D));
+  SRLC32E #(.INIT(INIT), .IS_CLK_INVERTED(IS_CLK_INVERTED)) last (.Q(Q31), .A(5'd31), .CE(CE), .CLK(CLK), .D(D));
+endmodule
+"""
+MAPS = {"LUT6_2": LUT6_2, "RAM32X1S": SINGLE_PORT, "RAM64X1S": SINGLE_PORT, "SRLC32E": CASCADE}
 
 
 def wrapper(top: str, ports: Iterable[tuple[str, int, bool]]) -> str:
@@ -66,14 +92,16 @@ def write(run, ports: Iterable[tuple[str, int, bool]], top: str, scratch: str, n
 
     run: runs a Yosys command. scratch: what the names of the files begin with that Yosys reads.
     """
-    for name, text in (("wrapper.v", wrapper(top, ports)), ("lut6_2.v", LUT6_2)):
+    maps = "".join(dict.fromkeys(MAPS.values()))
+    for name, text in (("wrapper.v", wrapper(top, ports)), ("maps.v", maps)):
         with open(f"{scratch}{name}", "w", encoding="utf-8") as file:
             file.write(text)
     run("setattr -mod -unset keep_hierarchy *")
     run(f'read_verilog "{scratch}wrapper.v"')
     run(f"hierarchy -check -top {TOP}")
     run("flatten")
-    run(f'techmap -map "{scratch}lut6_2.v" t:LUT6_2')
+    kinds = " ".join(f"t:{kind}" for kind in MAPS)
+    run(f'techmap -max_iter 1 -map "{scratch}maps.v" {kinds}')
     run("opt_lut_ins -tech xilinx")  # nextpnr counts a constant as an input, and then finds no place for a carry chain
     run("delete t:$scopeinfo")
     run("clean -purge")
