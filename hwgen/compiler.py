@@ -16,6 +16,7 @@ from hwgen.graph import Graph
 from hwgen.layers.block import Resources
 from hwgen.passes.buffer import buffer
 from hwgen.passes.emit import Emitted, emit
+from hwgen.passes.faster import Faster, next_faster
 from hwgen.passes.fold import Folder, Infeasible, fastest
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
@@ -49,6 +50,12 @@ class Compiled:
     timing: Timing
     cost: Resources
     family: str
+    folder: Folder
+
+    @cached_property
+    def faster(self) -> Faster:
+        """What the next shorter interval would need; takes as long as a folding."""
+        return next_faster(self.folder, self.hardware, self.timing.interval)
 
     @cached_property
     def emitted(self) -> Emitted:
@@ -86,11 +93,12 @@ def run(
     progress("lowering to blocks")
     lowered = stage("lower", lower(integer))
     progress("folding")
-    folded = stage("fold", sized(lowered, board, interval))
+    folder = Folder(lowered, board.budget)
+    folded = stage("fold", sized(folder, board, interval))
     forked = stage("fork", fork(folded))
     progress("sizing FIFOs")
     hardware = stage("buffer", buffer(forked))
-    return Compiled(integer, hardware, timing(hardware), cost(hardware), board.family)
+    return Compiled(integer, hardware, timing(hardware), cost(hardware), board.family, folder)
 
 
 def dump(graph: Graph, folder: Path, name: str) -> None:
@@ -109,12 +117,11 @@ def cost(graph: Graph) -> Resources:
     return sum((node.op.cost() for node in graph.nodes), Resources())
 
 
-def sized(graph: Graph, board: Board, interval: int | None) -> Graph:
+def sized(folder: Folder, board: Board, interval: int | None) -> Graph:
     """fold, repeated until the FIFOs are paid for too and the schedule keeps the interval that was asked for.
 
     Raises DoesNotFit where the interval is out of reach, or takes more than the board has.
     """
-    folder = Folder(graph, board.budget)
     if interval is None:
         return _fitting(folder, board)
     target = interval

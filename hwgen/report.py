@@ -14,6 +14,7 @@ from hwgen.layers.depthwise import DepthwiseNeuron
 from hwgen.layers.fifo import Fifo
 from hwgen.layers.neuron import Neuron
 from hwgen.passes.buffer import bounds
+from hwgen.passes.faster import Faster
 from hwgen.passes.schedule import interval_in_place
 
 KINDS = ("lut", "lutram", "ff", "bram36", "dsp")
@@ -65,6 +66,7 @@ def build(design) -> dict:
         "latency_cycles": {"estimated": timing.latency},
         "frames_per_second": {"estimated": round(design.clock_mhz * 1e6 / timing.interval, 1)},
         "bottleneck": timing.bottleneck,
+        "faster": _faster(compiled.faster),
         "fits": all(estimated[kind] <= budget[kind] for kind in KINDS),
         "resources": {"board": budget, "estimated": estimated},
         "layers": [_layer(name, nodes, compiled) for name, nodes in by_layer(compiled.hardware).items()],
@@ -111,6 +113,14 @@ def _fifos(compiled) -> list[dict]:
         for node in graph.nodes
         if isinstance(node.op, Fifo)
     ]
+
+
+def _faster(step: Faster) -> dict:
+    """The next shorter interval: the layers to fold wider, what it needs, and what of that the network may not have."""
+    entry = {"text": str(step), "interval_cycles": step.next, "layers": list(step.layers)}
+    if step.next is not None:
+        entry |= {"resources": resources(step.needs), "overdrawn": step.over, "grows_most": step.most}
+    return entry
 
 
 def _type(type_) -> str:
@@ -216,6 +226,7 @@ def summary(report: dict) -> list[str]:
         else:
             text += f" = {best:,.1f} µs"
         lines.append(text)
+    lines.insert(1, f"faster: {report['faster']['text']}")
     if "place" in report:
         lines.append(_clock(report))
     if "exact" in report:

@@ -62,15 +62,15 @@ def test_a_network_too_large_names_resource_and_layer(folder):
 
 @pytest.mark.parametrize("make", [inception, residual])
 def test_the_whole_design_keeps_the_interval_and_the_budget(make):
-    lowered = lower(make(2))
+    folder = Folder(lower(make(2)), ZYBO.budget)
     for interval in (None, 2000, 9000):
-        graph = fork(sized(lowered, ZYBO, interval))
+        graph = fork(sized(folder, ZYBO, interval))
         if interval is not None:
             assert timing(graph).interval <= interval
         total = cost(graph)
         assert total.lut <= ZYBO.budget.lut and total.bram36 <= ZYBO.budget.bram36
     with pytest.raises(DoesNotFit, match="out of reach"):
-        sized(lowered, ZYBO, 3)
+        sized(folder, ZYBO, 3)
 
 
 @pytest.mark.parametrize("make", [inception, residual])
@@ -78,6 +78,6 @@ def test_the_whole_design_keeps_the_interval_and_the_budget(make):
 def test_fifos_are_paid_from_the_same_budget(make, share):
     """The fastest folding alone may just fit; with its FIFOs it has to fit too, or a slower one is taken."""
     board = replace(ZYBO, resources=ZYBO.resources * share)
-    total = cost(buffer(fork(sized(lower(make(1)), board, None))))
+    total = cost(buffer(fork(sized(Folder(lower(make(1)), board.budget), board, None))))
     for kind in ("lut", "lutram", "ff", "bram36", "dsp"):
         assert getattr(total, kind) <= getattr(board.budget, kind), kind
