@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -117,9 +118,9 @@ def _cost(plan: Plan) -> Resources:
     loops, arithmetic, lanes, width = plan.loops, plan.arithmetic, plan.lanes, plan.width
     total = arithmetic.cost(plan.sharing) * (lanes / plan.sharing)
     total += Resources(lut=plan.inputs if arithmetic.offset else 0)
-    for wait in arithmetic.waits:
+    for wait, taps in Counter(arithmetic.waits).items():
         held = delay_cost(arithmetic.x_width, rom.latency(plan.style, loops.words) + wait)
-        total += held * (plan.inputs // arithmetic.taps)
+        total += held * (taps * (plan.inputs // arithmetic.taps))
     total += rom.cost(loops.words, plan.columns, plan.style, arithmetic.delays, paired=True)
     # The accumulator's adder, the output register, the initial values.
     total += Resources(lut=width, ff=width, carry4=math.ceil((width + 1) / 4)) * lanes
