@@ -41,6 +41,12 @@ def parser() -> argparse.ArgumentParser:
     rate.add_argument("--fps", type=float, metavar="N", help="frames a second to reach")
     rate.add_argument("--interval", type=int, metavar="CYCLES", help="cycles a frame to reach")
     rate.add_argument("--clock", type=float, metavar="MHZ", help="clock to report for (default: the board's)")
+    rate.add_argument(
+        "--pareto",
+        action="store_true",
+        help="rate against resources instead of a design: a table, pareto.json and pareto.svg "
+        "(default folder: build/<model name>-pareto)",
+    )
     prove = p.add_argument_group("proving and measuring")
     prove.add_argument(
         "--simulate",
@@ -83,9 +89,9 @@ def main(arguments: list[str] | None = None) -> int:
             return list_boards()
         if options.model is None:
             p.error("a model file is needed (or --list-boards)")
-        from hwgen.cli import run
+        from hwgen.cli import pareto, run
 
-        return run(options, Path(options.model))
+        return (pareto if options.pareto else run)(options, Path(options.model))
     except HwgenError as error:
         print(f"hwgen: error: {error}", file=sys.stderr)
         return error.exit_code

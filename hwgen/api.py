@@ -26,9 +26,12 @@ from hwgen.graph import evaluate
 from hwgen.output import OutputFolder
 from hwgen.passes.emit import emit
 from hwgen.quantize import frames_to_raw, raw_to_real
+from hwgen.tradeoff import pareto
 
 Progress = Callable[..., None]
 NETLIST = "netlist.json"
+
+__all__ = ["Design", "compile", "pareto"]
 
 
 def compile(
@@ -53,9 +56,7 @@ def compile(
     Raises a subclass of `hwgen.errors.HwgenError`.
     """
     target = boards.find(board)
-    clock = target.clock_mhz if clock_mhz is None else float(clock_mhz)
-    if not 0 < clock < 10_000:
-        raise OptionError(f"clock must be between 0 and 10000 MHz, not {clock:g}")
+    clock = boards.clock(target, clock_mhz)
     if fps is not None:
         if interval is not None:
             raise OptionError("give --fps or --interval, not both")

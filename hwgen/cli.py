@@ -102,6 +102,30 @@ def run(options: argparse.Namespace, model: Path) -> int:
     return 0
 
 
+def pareto(options: argparse.Namespace, model: Path) -> int:
+    """The table of rates and resources, and its files. Returns the exit code; raises HwgenError."""
+    others = {
+        "--fps": options.fps,
+        "--interval": options.interval,
+        "--simulate": options.simulate,
+        "--synthesize": options.synthesize,
+        "--place": options.place,
+        "--dump-ir": options.dump_ir,
+    }
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise OptionError(f"--pareto makes no design: leave {' and '.join(given)} away, or leave away --pareto")
+    target = Path(options.output) if options.output else Path("build") / f"{model.stem}-pareto"
+    check_ours(target)
+    with stages(options.quiet) as show:
+        found = api.pareto(model, options.board, input_type=options.input_type, clock_mhz=options.clock, progress=show)
+        written = found.write(target)
+    console = Console(quiet=options.quiet, soft_wrap=False)
+    console.print(found.table())
+    console.print(f"written to {written}", highlight=False, soft_wrap=True)
+    return 0
+
+
 def _no_place_and_route(options: argparse.Namespace) -> HwgenError | None:
     """Why a network that is synthesized can't be placed and routed as well; None where it can.
 

@@ -17,7 +17,7 @@ from hwgen.layers.block import Resources
 from hwgen.passes.buffer import buffer
 from hwgen.passes.emit import Emitted, emit
 from hwgen.passes.faster import Faster, next_faster
-from hwgen.passes.fold import Folder, Infeasible, fastest
+from hwgen.passes.fold import Folder, Infeasible, Plan, fastest
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
 from hwgen.passes.schedule import Timing, timing
@@ -127,7 +127,7 @@ def sized(folder: Folder, board: Board, interval: int | None) -> Graph:
     target = interval
     for _ in range(ROUNDS):
         try:
-            plan = folder.plan(target)
+            plan = planned(folder, board, target)
         except Infeasible as error:
             raise DoesNotFit(
                 f"{interval} cycles a frame are out of reach: {error}; ask for a longer interval"
@@ -138,6 +138,15 @@ def sized(folder: Folder, board: Board, interval: int | None) -> Graph:
             return plan.graph
         target = min(target - 1, target * interval // reached)
     raise DoesNotFit(f"{interval} cycles a frame are out of reach: {reached} were reached; ask for a longer interval")
+
+
+def planned(folder: Folder, board: Board, interval: int) -> Plan:
+    """The best folding within the budget, else within the whole board, else the one that overdraws the board least.
+
+    Raises Infeasible where some block can't keep up.
+    """
+    fits = folder.fits(interval)
+    return (folder if fits else folder.within(board.resources)).plan(interval)
 
 
 def _excess(total: Resources, available: Resources) -> dict[str, float]:
