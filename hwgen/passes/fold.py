@@ -69,15 +69,20 @@ class Folder:
         for unit in self.units:
             if (least := int(unit.intervals.min())) > interval:
                 raise Infeasible(unit.nodes[-1], least)
-        chosen = solve(self.problem, interval, self._limits) if self._could_fit(interval) else None
-        if chosen is None:
-            chosen = solve(self.problem, interval, self._limits, overdraw=True)
+        chosen = None
+        if self._could_fit(interval):
+            # Within its limit of work the solver may find something that fits, but nothing that it could compare.
+            chosen = self._solve(interval) or self._solve(interval, any_fit=True)
+        chosen = chosen or self._solve(interval, overdraw=True)
         graph = self._route(chosen)
         return Plan(graph, interval, sum((node.op.cost() for node in graph.nodes), Resources()))
 
     def fits(self, interval: int) -> bool:
         """Whether a folding was found that meets the interval within the budget."""
-        return self._could_fit(interval) and solve(self.problem, interval, self._limits, any_fit=True) is not None
+        return self._could_fit(interval) and self._solve(interval, any_fit=True) is not None
+
+    def _solve(self, interval: int, **options) -> tuple[int, ...] | None:
+        return solve(self.problem, interval, self._limits, **options)
 
     def _could_fit(self, interval: int) -> bool:
         """Whether the least that each unit takes of each resource, for itself alone, is in the budget."""
@@ -115,9 +120,7 @@ def fastest(folder: Folder) -> Plan:
             low = middle + 1
         middle = (low + high) // 2
     if best is not None:
-        plan = folder.plan(best)
-        if not plan.overdrawn(folder.budget):
-            return plan
+        return folder.plan(best)
     raise DoesNotFit(too_large(folder.plan(choices[-1]), folder.budget))
 
 

@@ -32,7 +32,7 @@ WHOLE = 100_000  # the whole budget of a resource in the objective
 SPENT = 0.05  # of the least cost, that may be spent on latency
 TICKS = 1000  # of an interval, in the times of the latency
 PARTS = 128  # of a frame, in `demands`
-LONGEST = 64 * TICKS
+LONGEST = 1000 * TICKS
 SCARCE = 0.01  # of a resource: what stands for none at all where it is divided by
 OVERDRAWN = 20  # times the price of a resource beyond the budget
 GAP = 0.001  # of the objective, by which a result may be worse than the best
@@ -98,6 +98,7 @@ def solve(
     program.convert()
     program.limit(overdraw)
     if not any_fit:
+        program.price_fullest()
         program.minimize_cost()
     if solver.Solve(program.model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
@@ -152,8 +153,7 @@ class _Program:
                 self._charge(both, np.array(conversion(edge.type, *pair)))
 
     def limit(self, overdraw: bool) -> None:
-        """No more than there is of each resource, or (overdraw) at a high price; and the price of the fullest."""
-        fullest = self.model.NewIntVar(0, 10**12, "")
+        """No more than there is of each resource, or (overdraw) at a high price."""
         for terms, limit in zip(self.used, self.limits):
             if not terms:
                 continue
@@ -164,8 +164,14 @@ class _Program:
                 self.objective.append((over, math.ceil(OVERDRAWN * WHOLE / (limit * FINE))))
             else:
                 self.model.Add(total <= there)
-            part = limit * FINE / WHOLE
-            self.model.Add(_sum((variable, math.ceil(amount / part)) for variable, amount in terms) <= fullest)
+
+    def price_fullest(self) -> None:
+        """The greatest share once more."""
+        fullest = self.model.NewIntVar(0, 10**12, "")
+        for terms, limit in zip(self.used, self.limits):
+            if terms:
+                part = limit * FINE / WHOLE
+                self.model.Add(_sum((variable, math.ceil(amount / part)) for variable, amount in terms) <= fullest)
         self.objective.append((fullest, 1))
 
     def minimize_cost(self) -> None:
