@@ -134,8 +134,6 @@ def place(
     command = [tool.command, "--json", str(Path(netlist).resolve()), "--freq", f"{target_mhz:g}", "--timing-allow-fail"]
     if tool.himbaechel:
         command += ["--device", board.part, "-o", f"xdc={constraints}", "--router", "router2"]
-        # By default a cell has (cells² / 8) attempts, in 32 bits: beyond 46,340 cells of a dense design hardly any.
-        command += ["--placer-heap-cell-placement-timeout", "0"]
     else:
         command += ["--xdc", str(constraints)]
     if tool.chipdb is not None:

@@ -42,7 +42,6 @@ def test_how_each_tool_is_called(tmp_path, monkeypatch):
     arguments = (tmp_path / "bin" / "arguments.txt").read_text().split("\n")
     assert arguments[arguments.index("--freq") + 1] == "125.5"
     assert arguments[arguments.index("--device") + 1] == "xc7z010clg400-1" and "--chipdb" not in arguments
-    assert arguments[arguments.index("--placer-heap-cell-placement-timeout") + 1] == "0"
     assert Path(arguments[arguments.index("--json") + 1]) == tmp_path / "netlist.json"
     constraints = arguments[arguments.index("-o") + 1].removeprefix("xdc=")
     assert "PACKAGE_PIN K17 [get_ports clk]" in Path(constraints).read_text()
