@@ -56,7 +56,8 @@ class Path:
 
 @dataclass(frozen=True)
 class Log:
-    """placed_mhz: nextpnr's estimate before routing. routed_mhz: after it. used: nextpnr's cell type -> (used, there).
+    """placed_mhz: nextpnr's estimate before routing. routed_mhz: after it. used: nextpnr's cell type -> (used, there),
+    of RESOURCES those that the design has.
 
     failure: why the design can't be placed or routed, in a line. error: why nextpnr stopped where it is for another
     reason, as nextpnr says it. Both None where there is a routed design.
@@ -88,7 +89,7 @@ def parse(text: str, instances: Iterable[str] = ()) -> Log:
         placed_mhz=_slowest(lines[:routing]),
         routed_mhz=_slowest(lines[routing:]) if error is None else None,
         path=_path(lines, list(instances)) if error is None else None,
-        used={kind: amounts for kind, amounts in used.items() if amounts[0]},
+        used={kind: amounts for kind, amounts in used.items() if amounts[0] and kind in RESOURCES},
         **_reason(error, used, routing=at is not None and at > routing, instances=list(instances)),
     )
 

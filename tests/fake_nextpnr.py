@@ -14,6 +14,7 @@ Info: Device utilisation:
 Info: \t         SLICE_LUTX:   11563/  35200    32%
 Info: \t             CARRY4:     824/   4400    18%
 Info: \t  RAMB36E1_RAMB36E1:       0/     60     0%
+Info: \t           BUFGCTRL:       1/     32     3%
 Info: Creating initial analytic placement for 9000 cells.
 Info: Running simulated annealing placer for refinement.
 """
