@@ -61,7 +61,7 @@ def _facts(report: dict) -> str:
         if isinstance(value, float):
             facts.append((f"{100 * value:.1f} %", f"accuracy, {name}"))
     cells = "".join(f'<div class="fact"><b>{escape(value)}</b>{escape(text)}</div>' for value, text in facts)
-    return f'<div class="facts">{cells}</div><p>Faster: {escape(report["faster"]["text"])}.</p>'
+    return f'<div class="facts">{cells}</div><p>Next faster: {escape(report["faster"]["text"])}.</p>'
 
 
 def _bar(share: float) -> str:

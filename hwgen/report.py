@@ -187,7 +187,8 @@ def table(report: dict):
     kind = "synthesized" if "synthesized" in report["resources"] else "estimated"
     title = f"{report['model']} on {report['board']} ({report['part']})"
     result = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("layer", "output", "type"):
+    result.add_column("layer", overflow="fold", min_width=len("share of board"))
+    for heading in ("output", "type"):
         result.add_column(heading, overflow="fold")
     for heading in ("a cycle", "cycles", "LUT", "FF", "BRAM", "DSP"):
         result.add_column(heading, justify="right", no_wrap=True)
@@ -226,7 +227,7 @@ def summary(report: dict) -> list[str]:
         else:
             text += f" = {best:,.1f} µs"
         lines.append(text)
-    lines.insert(1, f"faster: {report['faster']['text']}")
+    lines.insert(1, f"next faster: {report['faster']['text']}")
     if "place" in report:
         lines.append(_clock(report))
     if "exact" in report:

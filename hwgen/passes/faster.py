@@ -34,7 +34,7 @@ class Faster:
 
     def __str__(self) -> str:
         if self.next is None:
-            return f"no folding is faster: layer {self.layers[0]} takes at least {self.interval:,} cycles a frame"
+            return f"none, layer {self.layers[0]} takes at least {self.interval:,} cycles a frame"
         kinds = list(self.over) or ["lut"]
         amounts = [f"{getattr(self.needs, kind):,.0f} {NAMES[kind]}" for kind in kinds]
         limits = [f" of {self.over[kind]:,.0f}" if kind in self.over else ", which fits" for kind in kinds]
