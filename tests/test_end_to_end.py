@@ -51,7 +51,14 @@ def test_verilog_is_equal_on_every_stream(make, stalls, tmp_path):
         folder = tmp_path / str(k)
         folder.mkdir()
         result = verification.simulate(
-            final, frames, evaluate(final, frames), folder, emit(final, "xc7"), simulator="icarus", stalls=stalls, seed=k
+            final,
+            frames,
+            evaluate(final, frames),
+            folder,
+            emit(final, "xc7"),
+            simulator="icarus",
+            stalls=stalls,
+            seed=k,
         )
         result.check()
         assert result.frames == 3
@@ -67,7 +74,9 @@ def test_branches_wait_for_each_other_at_full_rate(choice, tmp_path):
     graph = b.graph(b.add("sum", ops.Add((1, 32), 0), "input", x))
     final = hardware(graph, Folder(lower(graph), BOARDS["zybo"].budget).intervals()[choice])
     frames = random_frames(graph, 3, 0)
-    result = verification.simulate(final, frames, evaluate(final, frames), tmp_path, emit(final, "xc7"), simulator="icarus").check()
+    result = verification.simulate(
+        final, frames, evaluate(final, frames), tmp_path, emit(final, "xc7"), simulator="icarus"
+    ).check()
     assert_on_time(final, result)
 
 

@@ -231,5 +231,7 @@ def test_is_exact_and_on_time(make, tmp_path):
     values, wanted = evaluate(hardware, frames), evaluate(graph, frames)
     for ref, sink in zip(graph.outputs, hardware.outputs):
         assert (wanted[ref.node] == values[sink.node]).all()
-    result = verification.simulate(hardware, frames, values, tmp_path, emit(hardware, "xc7"), simulator="icarus").check()
+    result = verification.simulate(
+        hardware, frames, values, tmp_path, emit(hardware, "xc7"), simulator="icarus"
+    ).check()
     assert_on_time(hardware, result)

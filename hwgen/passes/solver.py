@@ -16,9 +16,11 @@ The search has one thread, one seed, and its limit counts work, not seconds: the
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -82,8 +84,7 @@ def solve(
     limits: (len(KINDS),) what there is of each resource. any_fit: the first choice that fits will do. overdraw: more
     may be taken, but as little more as possible. Returns None where nothing was found that fits.
     """
-    from ortools.sat.python import cp_model  # takes a while to load
-
+    cp_model = _ortools()
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
@@ -216,7 +217,21 @@ class _Program:
 
 def _sum(terms: Iterable[tuple]):
     """Σ variable · weight."""
-    from ortools.sat.python import cp_model
-
     variables, weights = zip(*terms)
-    return cp_model.LinearExpr.WeightedSum(variables, weights)
+    return _ortools().LinearExpr.WeightedSum(variables, weights)
+
+
+@cache
+def _ortools():
+    """CP-SAT's Python module, loaded when it is first needed, as that takes a while.
+
+    Its library prefers its own symbols: it shares the names of Abseil's with TensorFlow's, of which those would be taken that
+    came first where something has made them global (pyosys makes Python load libraries so), and then it may never return.
+    """
+    flags = sys.getdlopenflags()
+    sys.setdlopenflags(os.RTLD_NOW | getattr(os, "RTLD_DEEPBIND", 0))
+    try:
+        from ortools.sat.python import cp_model
+    finally:
+        sys.setdlopenflags(flags)
+    return cp_model

@@ -5,13 +5,13 @@ The Verilog runs in Icarus with two models of the primitives: hwgen's own (sim/x
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyosys
 import pytest
 from amaranth.back import verilog
 from amaranth.hdl import Module, Signal
@@ -23,7 +23,9 @@ from hwgen.layers.cells import Cells, Target
 from hwgen.sim.primitives import primitives
 from tests.layers.circuits import SEED, Case, Icarus
 
-MODELS = {"hwgen": primitives("xc7")[0], "Yosys": Path(pyosys.__file__).parent / "share" / "xilinx" / "cells_sim.v"}
+# Found without importing it: that would make the symbols of all libraries that load later global.
+YOSYS = Path(importlib.util.find_spec("pyosys").origin).parent
+MODELS = {"hwgen": primitives("xc7")[0], "Yosys": YOSYS / "share" / "xilinx" / "cells_sim.v"}
 SLICES = 3  # cycles through a DSP slice
 WIDTHS = (1, 2, 3, 4, 5, 7, 8, 13, 16, 31)
 

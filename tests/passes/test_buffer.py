@@ -34,7 +34,9 @@ def with_depth(graph: Graph, name: str, depth: int) -> Graph:
 
 def simulate(graph, tmp_path, **options):
     frames = random_frames(graph, 4, 0)
-    return verification.simulate(graph, frames, evaluate(graph, frames), tmp_path, emit(graph, "xc7"), simulator="icarus", **options)
+    return verification.simulate(
+        graph, frames, evaluate(graph, frames), tmp_path, emit(graph, "xc7"), simulator="icarus", **options
+    )
 
 
 @pytest.mark.parametrize("seed", [0, 1])

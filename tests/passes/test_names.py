@@ -50,5 +50,7 @@ def test_a_network_and_layers_of_any_name_simulate(name, tmp_path):
     graph = b.graph(b.activation("always", b.conv("clk", x, rng, (1, 1), 3)))
     final = buffer(fork(fastest(Folder(lower(graph), BOARDS["zybo"].budget)).graph))
     frames = random_frames(graph, 2, 0)
-    verification.simulate(final, frames, evaluate(final, frames), tmp_path, emit(final, "xc7"), simulator="icarus").check()
+    verification.simulate(
+        final, frames, evaluate(final, frames), tmp_path, emit(final, "xc7"), simulator="icarus"
+    ).check()
     assert identifier(name) not in KEYWORDS

@@ -209,3 +209,21 @@ def test_the_order_of_other_solves_does_not_matter():
     first = solve(problem, interval, limits)
     solve(problem, interval, limits_for(costs, limits, 0.3))
     assert solve(problem, interval, limits) == first
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="how Linux's loader binds symbols")
+def test_its_library_takes_no_symbols_of_tensorflows(tmp_path):
+    """Both hold Abseil. With TensorFlow's mutexes in place of its own CP-SAT may spin for ever."""
+    loading = "import pyosys, tensorflow; from hwgen.passes.solver import _ortools; m = _ortools(); s = m.CpSolver()"
+    solving = "p = m.CpModel(); x = p.NewBoolVar(''); p.Maximize(x); s.Solve(p); assert s.Value(x)"
+    environment = os.environ | {"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": str(tmp_path / "bindings")}
+    code = [sys.executable, "-c", f"{loading}; {solving}"]
+    subprocess.run(code, env=environment, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    own = taken = 0
+    for path in tmp_path.iterdir():
+        with path.open(errors="replace") as lines:
+            for line in lines:
+                own += "libortools" in line and "normal symbol" in line
+                taken += "libortools" in line and "to " in line and "tensorflow" in line.split(" to ")[-1]
+        path.unlink()
+    assert own > 1000 and not taken
