@@ -54,6 +54,11 @@ class CreditedOutput(wiring.Component):
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         credits = Signal(range(self.depth + 1), init=self.depth)
         returned = self.o.valid & self.o.ready
-        m.d.comb += self.ready.eq(credits != 0)
-        m.d.sync += credits.eq(up_down(credits, returned, self.start & self.ready))
+        # `ready` is a register, as it begins the chain of `ready`s through the blocks in front.
+        ready, started = Signal(init=1), self.start & self.ready
+        m.d.comb += self.ready.eq(ready)
+        m.d.sync += [
+            credits.eq(up_down(credits, returned, started)),
+            ready.eq(returned | (credits[1:] != 0) | (credits[0] & ~started)),
+        ]
         return m

@@ -69,7 +69,7 @@ class DotProducts(wiring.Component):
         address, last_beat, last_turn = self._counters(m, step := Signal())
         m.d.comb += [
             step.eq(self.i.valid & (output.ready | ~last_beat)),
-            self.i.ready.eq(step & last_turn),
+            self.i.ready.eq((output.ready | ~last_beat) & last_turn),
             output.start.eq(step & last_beat),
         ]
 

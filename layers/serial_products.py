@@ -37,7 +37,7 @@ class SerialProducts(wiring.Component):
         wiring.connect(m, output.o, wiring.flipped(self.o))
         step = Signal()
         turn, last = counter(m, plan.turns, step, "turn")
-        m.d.comb += [step.eq(self.i.valid & output.ready), self.i.ready.eq(step & last), output.start.eq(step)]
+        m.d.comb += [step.eq(self.i.valid & output.ready), self.i.ready.eq(output.ready & last), output.start.eq(step)]
 
         bits = [registered(m, self._bits(k, turn)) for k in range(plan.inputs)]
         # When a group's sums take in a step's trees, and whether it is the last of a position.
