@@ -55,10 +55,8 @@ class CreditedOutput(wiring.Component):
         credits = Signal(range(self.depth + 1), init=self.depth)
         returned = self.o.valid & self.o.ready
         # `ready` is a register, as it begins the chain of `ready`s through the blocks in front.
-        ready, started = Signal(init=1), self.start & self.ready
+        ready = Signal(init=1)
+        following = up_down(credits, returned, self.start & self.ready)
         m.d.comb += self.ready.eq(ready)
-        m.d.sync += [
-            credits.eq(up_down(credits, returned, started)),
-            ready.eq(returned | (credits[1:] != 0) | (credits[0] & ~started)),
-        ]
+        m.d.sync += [credits.eq(following), ready.eq(following != 0)]
         return m
