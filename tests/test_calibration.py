@@ -29,7 +29,8 @@ SMALL, HOW_MANY = 250, 4  # LUTs of the blocks that are synthesized anew, and ho
 
 def test_the_sweep_has_every_kind_of_block():
     kinds = {type(block) for block in BLOCKS.values()}
-    described = {subclass for subclass in _subclasses(hwgen.layers.block.Block) if not subclass.__abstractmethods__}
+    subclasses = {s for s in _subclasses(hwgen.layers.block.Block) if s.__module__.startswith("hwgen.")}  # none of a test's
+    described = {subclass for subclass in subclasses if not subclass.__abstractmethods__}
     assert {kind.__name__ for kind in described - kinds} <= {"View"}, "blocks that are never synthesized"
     assert set(DATA.records) == set(BLOCKS), "run python -m benchmarks.calibration"
 
