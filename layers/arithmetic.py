@@ -1,7 +1,7 @@
 """Ways to compute Σ w·x over the inputs of a beat, one class each, all with the same interface.
 
-Each turns inputs and weights into unsigned leaves, which a tree of ternary adders sums up. What that needs each cycle is a
-code: the bits that stand for the weights of one word, in the form that the hardware wants them (signs, gates,
+Most turn inputs and weights into unsigned leaves, which a tree of ternary adders sums up (`Trees`). What that needs each
+cycle is a code: the bits that stand for the weights of one word, in the form that the hardware wants them (signs, gates,
 multiplexer settings). `encode` makes the codes and counts, for each word, the constant by which the hardware's sum
 differs from the true one; that constant goes into the bias. The hardware then has no corrections at all: -x is the
 complement of x, give or take a constant.
@@ -12,6 +12,7 @@ Signed inputs come in offset binary, as unsigned x + 2^(width - 1).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,16 +33,11 @@ class Shared(dict):
 
 @dataclass(frozen=True)
 class Arithmetic(ABC):
-    """Σ over `taps` inputs, each in x_lo..x_hi. Subclasses say how.
-
-    stages: cycles between the inputs and the leaves, which are registers.
-    """
+    """Σ over `taps` inputs, each in x_lo..x_hi. Subclasses say how."""
 
     x_lo: int
     x_hi: int
     taps: int
-
-    stages = 1
 
     @property
     def offset(self) -> int:
@@ -60,11 +56,6 @@ class Arithmetic(ABC):
 
     @property
     @abstractmethod
-    def runs(self) -> tuple[tuple[Term, int], ...]:
-        """The leaves of the adder tree, as runs of like ones: (leaf, how many)."""
-
-    @property
-    @abstractmethod
     def delays(self) -> tuple[int, ...]:
         """For each bit of a lane's code how many cycles after the inputs it is wanted."""
 
@@ -75,53 +66,80 @@ class Arithmetic(ABC):
         sum = hardware's sum + constant.
         """
 
-    @abstractmethod
-    def leaves(self, shared: Shared, x: list, bits: list, words: np.ndarray) -> list[Value]:
-        """One lane's leaves, `stages` cycles after the inputs x. bits: its code, each with its delay.
-
-        words: the lane's weights, (words, taps).
-        """
-
-    @abstractmethod
-    def leaf_cost(self, lanes: int) -> Resources:
-        """The leaves with their registers, for lanes that have the same inputs; without the weights' memory."""
-
     @property
     def stored(self) -> int:
         """Bits of a lane's code that differ from each other, and so need memory."""
         return len(self.delays)
 
-    # --- common to all: the tree ------------------------------------------------------------------------------------
-
     @property
-    def tree(self) -> Tree:
-        return tree(self.runs)
-
-    @property
+    @abstractmethod
     def latency(self) -> int:
         """Cycles from the inputs to the sum."""
-        return self.stages + self.tree.depth
 
     @property
     def waits(self) -> tuple[int, ...]:
         """For each input the registers of its own that it comes through first."""
         return (0,) * self.taps
 
+    @abstractmethod
     def build(self, shared: Shared, x: list, bits: list, words: np.ndarray) -> list[list[tuple[Value, int]]]:
         """For each lane its sum as one or two terms (raw, exponent) to be added, `latency` cycles after the inputs x.
 
         bits: for each lane its code, each bit with its delay. words: the weights, (words, lanes, taps). All lanes have
         the same inputs.
         """
+
+    @abstractmethod
+    def cost(self, lanes: int) -> Resources:
+        """Of lanes that have the same inputs; without the weights' memory."""
+
+
+class Trees(Arithmetic):
+    """A tree of ternary adders for each lane, over leaves that are registers, `stages` cycles behind the inputs."""
+
+    stages = 1
+
+    @property
+    @abstractmethod
+    def runs(self) -> tuple[tuple[Term, int], ...]:
+        """The leaves of the adder tree, as runs of like ones: (leaf, how many)."""
+
+    @abstractmethod
+    def leaves(self, shared: Shared, x: list, bits: list, words: np.ndarray) -> Iterator[list[Value]]:
+        """The leaves of one lane after the other; arguments as of `build`."""
+
+    @abstractmethod
+    def leaf_cost(self, lanes: int) -> Resources:
+        """The leaves with their registers, for lanes that have the same inputs; without the weights' memory."""
+
+    @property
+    def tree(self) -> Tree:
+        return tree(self.runs)
+
+    @property
+    def latency(self):
+        return self.stages + self.tree.depth
+
+    def build(self, shared, x, bits, words):
         sums = []
-        for lane, code in enumerate(bits):
-            roots = self.tree.build(shared.cells, self.leaves(shared, x, code, words[:, lane]))
+        for leaves in self.leaves(shared, x, bits, words):
+            roots = self.tree.build(shared.cells, leaves)
             sums.append([(value, term.exponent) for value, term in zip(roots, self.tree.roots)])
         return sums
 
-    def cost(self, lanes: int) -> Resources:
-        """Leaves and tree for lanes that have the same inputs; without the weights' memory."""
+    def cost(self, lanes):
         return self.leaf_cost(lanes) + tree_cost(self.runs) * lanes
+
+
+class Lanewise(Trees):
+    """Trees whose lanes share nothing that one couldn't make by itself."""
+
+    def leaves(self, shared, x, bits, words):
+        return (self.lane_leaves(shared, x, code, words[:, lane]) for lane, code in enumerate(bits))
+
+    @abstractmethod
+    def lane_leaves(self, shared: Shared, x: list, bits: list, words: np.ndarray) -> list[Value]:
+        """One lane's leaves. bits: its code, each with its delay. words: the lane's weights, (words, taps)."""
 
 
 def input_offset(lo: int, hi: int) -> int:

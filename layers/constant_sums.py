@@ -13,7 +13,7 @@ from hwgen.layers.block import Resources
 from hwgen.layers.byid import ById
 from hwgen.layers.cells import add3_cost
 from hwgen.layers.subexpressions import Sums, plain_sums, shared_sums
-from hwgen.layers.ternary_tree import Term
+from hwgen.layers.ternary_tree import Term, tree
 
 # Digits of a matrix for which what neurons share is found within a second.
 SHARED_LIMIT = 12_000
@@ -31,7 +31,6 @@ class Constants(Arithmetic):
     sharing: int
     most: int
     all: int
-    stages = 0
 
     @property
     def large(self) -> bool:
@@ -39,12 +38,10 @@ class Constants(Arithmetic):
         return self.all > SHARED_LIMIT
 
     @property
-    def runs(self):
-        return ((Term(0, self.mask), max(self.most, 1)),)
-
-    @property
     def latency(self):
-        return self.tree.depth if self.large else self._graphs[0].depth
+        if self.large:
+            return tree(((Term(0, self.mask), max(self.most, 1)),)).depth
+        return self._graphs[0].depth
 
     @property
     def delays(self):
@@ -56,12 +53,6 @@ class Constants(Arithmetic):
 
     def build(self, shared, x, bits, words):
         return self._graph(words[0]).build(shared.cells, x)
-
-    def leaves(self, shared, x, bits, words):
-        raise NotImplementedError("neurons share adders")
-
-    def leaf_cost(self, lanes):
-        return Resources()
 
     def cost(self, lanes):
         if self.large:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from amaranth.hdl import Cat, Const
 
-from hwgen.layers.arithmetic import Arithmetic, registered
+from hwgen.layers.arithmetic import Trees, registered
 from hwgen.layers.block import Resources
 from hwgen.layers.rom import bits_of
 from hwgen.layers.ternary_tree import Term
@@ -24,7 +24,7 @@ LONGEST = 8  # slices in a cascade: operands wait a cycle longer in each
 
 
 @dataclass(frozen=True)
-class Packed(Arithmetic):
+class Packed(Trees):
     """`fields` weights a DSP slice, sums over `chain` slices in a cascade, fields `spacing` bits apart.
 
     w_lo, w_hi: range of the weights. Made by `packings`, which checks that everything fits.
@@ -79,21 +79,14 @@ class Packed(Arithmetic):
         return bits, least - self.offset * weights.sum(axis=-1)
 
     def leaves(self, shared, x, bits, words):
-        raise NotImplementedError("lanes share slices")
-
-    def build(self, shared, x, bits, words):
         late = self._late_inputs(shared, x)
-        terms = []
         for first in range(0, len(bits), self.fields):
             group = bits[first : first + self.fields]
             sums = [self._cascade(shared, chain, late, group) for chain in self.chains]
             for i in range(len(group)):
                 start = i * self.spacing
                 runs = [Term(0, self._span * len(chain)) for chain in self.chains]
-                leaves = [total[start : start + run.width] for total, run in zip(sums, runs)]
-                roots = self.tree.build(shared.cells, leaves)
-                terms.append([(value, term.exponent) for value, term in zip(roots, self.tree.roots)])
-        return terms
+                yield [total[start : start + run.width] for total, run in zip(sums, runs)]
 
     def _late_inputs(self, shared, x) -> list:
         """Each input with the delay of its slice."""

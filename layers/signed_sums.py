@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from amaranth.hdl import Array, C, Cat, Signal
 
-from hwgen.layers.arithmetic import Arithmetic, pairs, registered
+from hwgen.layers.arithmetic import Lanewise, pairs, registered
 from hwgen.layers.block import Resources
 from hwgen.layers.cells import add2_cost, gate_cost
 from hwgen.layers.rom import bits_of
@@ -40,7 +40,7 @@ def signed_cost(width: int, taps: int) -> Resources:
 
 
 @dataclass(frozen=True)
-class Signs(Arithmetic):
+class Signs(Lanewise):
     """Weights as digits ±1, one plane of x a digit: binary weights, and odd ones.
 
     An odd w in ±(2^count - 1) is Σ 2^j·d_j with d_j = ±1.
@@ -63,7 +63,7 @@ class Signs(Arithmetic):
         each = np.where(minus, self.offset - self.mask, -self.offset) * scale
         return minus, each.sum(axis=-1)
 
-    def leaves(self, shared, x, bits, words):
+    def lane_leaves(self, shared, x, bits, words):
         planes = [bits[j * self.taps : (j + 1) * self.taps] for j in range(self.count)]
         return [leaf for plane in planes for leaf in signed_leaves(shared, x, plane)]
 
@@ -72,7 +72,7 @@ class Signs(Arithmetic):
 
 
 @dataclass(frozen=True)
-class Gates(Arithmetic):
+class Gates(Lanewise):
     """Weights -1, 0, 1: a gate and a sign."""
 
     @property
@@ -88,7 +88,7 @@ class Gates(Arithmetic):
         each = np.where(minus, self.offset - self.mask, np.where(gates, -self.offset, 0))
         return np.concatenate([gates, minus], axis=-1), each.sum(axis=-1)
 
-    def leaves(self, shared, x, bits, words):
+    def lane_leaves(self, shared, x, bits, words):
         gates, signs = bits[: self.taps], bits[self.taps :]
         return [registered(shared.m, shared.cells.gate(*inputs)) for inputs in zip(x, gates, signs)]
 
@@ -97,7 +97,7 @@ class Gates(Arithmetic):
 
 
 @dataclass(frozen=True)
-class BitPlanes(Arithmetic):
+class BitPlanes(Lanewise):
     """Weights in two's complement: a plane of gated x for each bit. The sign's plane is subtracted, as a complement."""
 
     count: int = 1
@@ -126,7 +126,7 @@ class BitPlanes(Arithmetic):
             constant = constant - self.taps * (self.mask << self.count - 1)
         return gates, constant
 
-    def leaves(self, shared, x, bits, words):
+    def lane_leaves(self, shared, x, bits, words):
         cells, found = shared.cells, []
         whole, rest = pairs(self.taps)
         for j in range(self.count):
@@ -144,7 +144,7 @@ class BitPlanes(Arithmetic):
 
 
 @dataclass(frozen=True)
-class Shifts(Arithmetic):
+class Shifts(Lanewise):
     """Weights ±2^k or 0: a multiplexer of shifted inputs, registered, then signs. exponents: every k that occurs."""
 
     exponents: tuple[int, ...] = (0,)
@@ -177,7 +177,7 @@ class Shifts(Arithmetic):
         each = np.where(minus, self.offset * sizes - ((1 << self._width) - 1), -self.offset * sizes)
         return np.concatenate([select, minus], axis=-1), each.sum(axis=-1)
 
-    def leaves(self, shared, x, bits, words):
+    def lane_leaves(self, shared, x, bits, words):
         shifted = []
         for k, value in enumerate(x):
             choices = [value << e for e in self.exponents] + [C(0, 1)] * self.zero

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from amaranth.hdl import C, Cat, Signal
 
-from hwgen.layers.arithmetic import Arithmetic
+from hwgen.layers.arithmetic import Lanewise
 from hwgen.layers.block import Resources
 from hwgen.layers.rom import bits_of
 from hwgen.layers.ternary_tree import Term
 
 
 @dataclass(frozen=True)
-class Tables(Arithmetic):
+class Tables(Lanewise):
     """A LUT6 takes the same bit of several inputs, and the number of the word if words are few.
 
     bound: greatest |weight|. words: how many (1 to 16); a table then has 6 - log2(words) inputs.
@@ -56,7 +56,7 @@ class Tables(Arithmetic):
         phase = np.broadcast_to(bits_of(np.arange(words), self.phase_bits)[:, None], (words, lanes, self.phase_bits))
         return phase, constant
 
-    def leaves(self, shared, x, bits, words):
+    def lane_leaves(self, shared, x, bits, words):
         tables = []
         for chunk in self.chunks:
             subsets = bits_of(np.arange(1 << len(chunk)), len(chunk))  # (subsets, inputs)
