@@ -6,31 +6,35 @@ A model may hold models; `hwgen.read.flatten` makes one list of layers of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from hwgen.errors import ModelError
 
 _SEQUENTIAL = ("Sequential",)
 _FUNCTIONAL = ("Functional", "Model")  # "Model" until TensorFlow 2.2
 
-Ref = tuple[str, int]
+Ref = tuple[str, int, int]  # layer, which of its calls, which of that call's outputs
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer as described: `inbound` names the layers beside it; `model` is set where the layer is a model."""
+    """One layer as described; `model` is set where the layer is a model.
+
+    calls: for each time that the layer is called the tensors that it is called with, which come from layers beside it.
+        An InputLayer has one call, with nothing.
+    """
 
     name: str
     class_name: str
     config: Mapping
-    inbound: tuple[Ref, ...]
+    calls: tuple[tuple[Ref, ...], ...]
     model: Model | None = None
 
 
 @dataclass(frozen=True)
 class Model:
-    """Layers in the order of the file, inputs and outputs as (layer name, output index)."""
+    """Layers in the order of the file, inputs and outputs of the whole."""
 
     name: str
     layers: tuple[Layer, ...]
@@ -97,23 +101,50 @@ _REBUILD = "build it with keras.Sequential or the functional API"
 
 
 def _functional(name: str, config: Mapping) -> Model:
-    layers = [_layer(d, _inbound(d)) for d in config["layers"]]
-    return Model(name, tuple(layers), tuple(_refs(config["input_layers"])), tuple(_refs(config["output_layers"])))
+    layers = [_layer(d, _calls(d)) for d in config["layers"]]
+    inputs, outputs = (tuple(_refs(config[key])) for key in ("input_layers", "output_layers"))
+    numbered = _call_numbers(layers, [*inputs, *outputs])
+    layers = [replace(layer, calls=tuple(tuple(map(numbered, call)) for call in layer.calls)) for layer in layers]
+    return Model(name, tuple(layers), tuple(map(numbered, inputs)), tuple(map(numbered, outputs)))
+
+
+def _call_numbers(layers: list[Layer], ends: Iterable[Ref]) -> Callable[[Ref], Ref]:
+    """What turns Keras's numbers of calls into ours, which count from 0 in every layer.
+
+    Keras 2 counts from 1 for a model in a model, whose own making was its first call. A layer's only call is meant
+    whatever its number.
+    """
+    counts = {layer.name: len(layer.calls) for layer in layers}
+    highest: dict[str, int] = {}
+    for name, call, _ in (ref for refs in (*(call for layer in layers for call in layer.calls), ends) for ref in refs):
+        highest[name] = max(call, highest.get(name, 0))
+
+    def numbered(ref: Ref) -> Ref:
+        name, call, output = ref
+        if counts.get(name, 1) == 1:
+            return name, 0, output
+        call -= highest[name] == counts[name]
+        if not 0 <= call < counts[name]:
+            reason = f"call {ref[1]} of it is read, it has {counts[name]}"
+            raise ModelError(reason, layer=name, change="the file is damaged: save the model again")
+        return name, call, output
+
+    return numbered
 
 
 def _sequential(name: str, config: Mapping) -> Model:
     layers: list[Layer] = []
     for description in config["layers"]:
-        inbound = ((layers[-1].name, 0),) if layers else ()
-        layers.append(_layer(description, inbound))
+        inbound = ((layers[-1].name, 0, 0),) if layers else ()
+        layers.append(_layer(description, (inbound,)))
     if not layers:
         raise ModelError(f"the model {name!r} has no layers", change="add some")
     if layers[0].class_name != "InputLayer":
         first = layers[0]
-        made = Layer(f"{first.name}_input", "InputLayer", {"shape": _first_shape(name, first, config)}, ())
-        layers[0] = Layer(first.name, first.class_name, first.config, ((made.name, 0),), first.model)
+        made = Layer(f"{first.name}_input", "InputLayer", {"shape": _first_shape(name, first, config)}, ((),))
+        layers[0] = replace(first, calls=(((made.name, 0, 0),),))
         layers.insert(0, made)
-    return Model(name, tuple(layers), ((layers[0].name, 0),), ((layers[-1].name, 0),))
+    return Model(name, tuple(layers), ((layers[0].name, 0, 0),), ((layers[-1].name, 0, 0),))
 
 
 def _first_shape(name: str, first: Layer, config: Mapping) -> tuple[int, ...]:
@@ -128,19 +159,19 @@ def _first_shape(name: str, first: Layer, config: Mapping) -> tuple[int, ...]:
     raise ModelError(f"the model {name!r} doesn't say the shape of its input", change=change)
 
 
-def _layer(description: Mapping, inbound: tuple[Ref, ...]) -> Layer:
+def _layer(description: Mapping, calls: tuple[tuple[Ref, ...], ...]) -> Layer:
     kind, config = _class_name(description), description["config"]
     name = description.get("name") or (config.get("name") if isinstance(config, dict) else None)
     if not isinstance(name, str) or not name:
         raise ModelError(f"a {kind} layer has no name", change="save the model again")
     if kind in _SEQUENTIAL or (kind in _FUNCTIONAL and "layers" in config):
-        return Layer(name, kind, {}, inbound, _model(description, name))
+        return Layer(name, kind, {}, calls, _model(description, name))
     if not isinstance(config, dict):
         raise TypeError(f"layer {name!r} has no configuration")
     if kind == "InputLayer":
         shape = config.get("batch_input_shape") or config.get("batch_shape")
-        return Layer(name, kind, {**config, "shape": _frame(name, shape)}, inbound)
-    return Layer(name, kind, config, inbound)
+        return Layer(name, kind, {**config, "shape": _frame(name, shape)}, calls)
+    return Layer(name, kind, config, calls)
 
 
 def _frame(name: str, batch_shape) -> tuple[int, ...]:
@@ -154,7 +185,7 @@ def _frame(name: str, batch_shape) -> tuple[int, ...]:
 
 
 def _refs(value) -> Iterator[Ref]:
-    """["a", 0, 0], [["a", 0, 0], ...] or a dict of them: every (layer name, output index), in order."""
+    """["a", 0, 0], [["a", 0, 0], ...] or a dict of them, in order."""
     if isinstance(value, dict):
         value = list(value.values())
     if len(value) == 3 and isinstance(value[0], str):
@@ -168,31 +199,30 @@ def _ref(history) -> Ref:
     name, node, output = history[:3]
     if not isinstance(name, str) or type(node) is not int or type(output) is not int or output < 0:
         raise TypeError(f"{history!r} doesn't name a tensor")
-    return name, output  # layers have one node only, whatever its number: Keras 2 counts from 1 for models in a model
+    return name, node, output
 
 
-def _inbound(description: Mapping) -> tuple[Ref, ...]:
-    """What a layer of a functional model is called with, in order."""
+def _calls(description: Mapping) -> tuple[tuple[Ref, ...], ...]:
+    """What a layer of a functional model is called with each time, in order."""
     nodes = description["inbound_nodes"]
     name = description.get("name") or description["config"]["name"]
     _need_layer(name, description)
-    if len(nodes) > 1:
-        raise ModelError("is called more than once", layer=name, change="give every call a layer of its own")
-    if not nodes:
-        return ()
-    if isinstance(nodes[0], dict):
-        tensors = list(_keras3_tensors(name, nodes[0]["args"]))
-        kwargs = dict(nodes[0]["kwargs"])
+    return tuple(_call(name, node) for node in nodes) or ((),)
+
+
+def _call(name: str, node) -> tuple[Ref, ...]:
+    if isinstance(node, dict):
+        tensors = list(_keras3_tensors(name, node["args"]))
+        kwargs = dict(node["kwargs"])
         if not tensors and "inputs" in kwargs:
             tensors = list(_keras3_tensors(name, kwargs.pop("inputs")))
         _need_plain_call(name, kwargs)
         return tuple(tensors)
-    tensors = nodes[0]
-    if tensors and isinstance(tensors[0], str):  # Keras 2's form for a function called as a layer
-        tensors = [tensors]
-    for tensor in tensors:
+    if node and isinstance(node[0], str):  # Keras 2's form for a function called as a layer
+        node = [node]
+    for tensor in node:
         _need_plain_call(name, tensor[3] if len(tensor) > 3 else {})
-    return tuple(_ref(tensor) for tensor in tensors)
+    return tuple(_ref(tensor) for tensor in node)
 
 
 def _need_layer(name: str, description: Mapping) -> None:

@@ -301,9 +301,25 @@ def test_second_output_of_a_layer():
     assert "layer 'd': reads output 1 of 'x', which has none" in message
 
 
-def test_shared_layer():
-    twice = layer("d", source=[[["x", 0, 0, {}]], [["d", 0, 0, {}]]])
-    assert structure(functional(entry(), twice)).startswith("layer 'd': is called more than once; give every call")
+def test_calls_of_a_shared_layer():
+    wrong = layer("d", source=[[["x", 0, 0, {}]], [["d", 3, 0, {}]]])
+    assert structure(functional(entry(), wrong)).startswith("layer 'd': call 3 of it is read, it has 2; the file is")
+    circular = layer("d", source=[[["d", 1, 0, {}]], [["d", 0, 0, {}]]])
+    assert "layer 'd': its input depends on its own output" in structure(functional(entry(), circular))
+
+
+def test_models_that_multiply():
+    """Each calls the one inside twice: 2^40 calls of nothing."""
+
+    def nested(depth):
+        if not depth:
+            return functional(entry(), outputs="x")
+        inner = {**nested(depth - 1), "name": "d", "inbound_nodes": [[["x", 0, 0, {}]], [["d", 1, 0, {}]]]}
+        model = functional(entry(), inner)
+        model["config"]["output_layers"] = [["d", 2, 0]]
+        return model
+
+    assert "layers are called more than 65536 times; share fewer layers" in structure(nested(40))
 
 
 def test_arguments_of_a_call():
@@ -327,7 +343,7 @@ def test_operations_and_constants():
     add = layer("d", "Add", source=keras3_call("x", 1.0))
     assert structure(functional(entry(), add)).startswith("layer 'd': is called with '1.0', not a layer's output")
     add = parse_model(functional(entry(), layer("d", "Add", source=keras3_call("x", "x"))))
-    assert add.layers[1].inbound == (("x", 0), ("x", 0))
+    assert add.layers[1].calls == ((("x", 0, 0), ("x", 0, 0)),)
 
 
 def test_sequential_shapes():
@@ -342,7 +358,7 @@ def test_sequential_shapes():
     ):
         parsed = parse_model(model)
         assert parsed.layers[0].config["shape"] == (3,)
-        assert parsed.layers[1].inbound == ((parsed.layers[0].name, 0),)
+        assert parsed.layers[1].calls == (((parsed.layers[0].name, 0, 0),),)
 
 
 def test_classes_of_their_own():
