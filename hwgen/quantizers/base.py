@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from hwgen.numeric import MAX_WIDTH
 from hwgen.ops import Function
 
 
@@ -92,7 +93,7 @@ def finish(quantizer: Quantizer, latent, raw, frac: int, scale, channel_axis, ba
     _check_straight_through(quantizer, latent if base is None else base, raw, frac, scale)
     # A channel of zeros can have scale 0: then 0 · raw is 0 · anything.
     raw = np.where(scale == 0, 0, raw)
-    scale = _per_channel(quantizer, scale, channel_axis).astype(np.float64)
+    raw, scale = _per_channel(quantizer, raw, scale, channel_axis)
     scale = np.where(scale == 0, scale.max() if scale.any() else 1.0, scale)
     if (scale == scale[0]).all():
         mantissa, exponent = np.frexp(scale[0])
@@ -102,16 +103,23 @@ def finish(quantizer: Quantizer, latent, raw, frac: int, scale, channel_axis, ba
     return QuantizedWeights(raw, frac, scale)
 
 
-def _per_channel(quantizer, scale: np.ndarray, channel_axis) -> np.ndarray:
+def _per_channel(quantizer, raw: np.ndarray, scale: np.ndarray, channel_axis) -> tuple[np.ndarray, np.ndarray]:
+    """(integers, one float64 scale a channel): powers of two by which scales of one channel differ go into the integers."""
     axes = [a % scale.ndim for a in np.atleast_1d(channel_axis)] if scale.ndim else []
-    others = [a for a in range(scale.ndim) if a not in axes]
-    channels = int(np.prod([scale.shape[a] for a in axes], dtype=int))
-    table = scale.transpose(others + axes).reshape(-1, channels)
-    if (table != table[0]).any():
+    others = tuple(a for a in range(scale.ndim) if a not in axes)
+    used = np.where((raw == 0) | (scale == 0), np.inf, scale.astype(np.float64))
+    least = used.min(axis=others, keepdims=True, initial=np.inf)
+    least = np.where(np.isinf(least), scale.astype(np.float64).max(axis=others, keepdims=True, initial=0), least)
+    mantissa, exponent = np.frexp(np.where(np.isinf(used), 1.0, used / np.where(least == 0, 1.0, least)))
+    if (mantissa != 0.5).any():
         raise UnsupportedQuantizer(
             f"{quantizer} scales weights of one output channel differently", "use one alpha for each output channel"
         )
-    return table[0]
+    twos = exponent - 1
+    if twos.max(initial=0) + int(np.abs(raw).max(initial=0)).bit_length() > MAX_WIDTH:
+        reason = f"{quantizer} scales weights of one output channel by up to 2^{twos.max()}"
+        raise UnsupportedQuantizer(reason, "use one alpha for each output channel")
+    return raw << twos.astype(np.int64), least.transpose([*others, *axes]).ravel()
 
 
 def _check_straight_through(quantizer, base, raw, frac, scale) -> None:
