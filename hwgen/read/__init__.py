@@ -1,4 +1,4 @@
-"""Reads a Keras model, from a file or from memory, into a `Network`. TensorFlow, Keras and QKeras are never imported.
+"""Reads a Keras model, from files or from memory, into a `Network`. TensorFlow, Keras and QKeras are never imported.
 
 Nothing in a file is ever executed, and whatever is wrong with it ends as one `ModelError`.
 """
@@ -9,51 +9,62 @@ from pathlib import Path
 
 from hwgen.errors import ModelError
 from hwgen.network import Network
-from hwgen.read import archive, h5, live
+from hwgen.read import archive, foreign, h5, hdf5, live, parts
 
 __all__ = ["read"]
 
-_WHOLE = "give the file that model.save('model.keras') or model.save('model.h5') writes"
+_WEIGHTS = "give what model.save_weights('w.h5') writes, or 'm.weights.h5' in Keras 3"
 
 
-def read(model) -> Network:
+def read(model, weights: str | Path | None = None) -> Network:
     """The layers and stored weights of a model.
 
-    model: path of a whole-model `.h5` (Keras 2 or 3) or `.keras` file, or a Keras model object (Keras 2, tf-keras or
-        Keras 3). The format of a file is told by its content, not its name.
+    model:   path of a whole-model `.h5` (Keras 2 or 3) or `.keras` file, or of a JSON file with what `model.to_json()`
+        returned, or a Keras model object (Keras 2, tf-keras or Keras 3). A file's content tells its format, not its
+        name.
+    weights: path of the weights that belong to a JSON file; None for all else.
 
-    Raises ModelError where the model can't be read, or has parts that are no network of single-use layers.
+    Raises ModelError where the model can't be read.
     """
     if isinstance(model, (str, Path)):
-        return _read_file(Path(model))
+        return _read_file(Path(model), None if weights is None else Path(weights))
     if live.is_model(model):
+        if weights is not None:
+            raise ModelError("a model in memory has its weights", change="load them into it, or leave weights away")
         return live.read(model)
     kind = type(model).__name__
-    raise ModelError(f"an object of type {kind} is neither a path nor a built Keras model", change=_WHOLE)
+    raise ModelError(f"an object of type {kind} is neither a path nor a built Keras model", change=foreign.WHOLE)
 
 
-def _read_file(path: Path) -> Network:
+def _read_file(path: Path, weights: Path | None) -> Network:
+    start = _start(path)
+    if parts.is_json(start):
+        if weights is None:
+            reason = f"{str(path)!r} is a model's architecture, without weights"
+            raise ModelError(reason, change=f"say {path.name} --weights W.h5, or {foreign.WHOLE}")
+        first = _start(weights)
+        if first.startswith(archive.SIGNATURE):
+            raise ModelError(f"{str(weights)!r} is a whole model", change=f"give it in place of {path.name}")
+        if not first.startswith(hdf5.SIGNATURE):
+            raise ModelError(f"the weights {str(weights)!r} are no HDF5 file", change=_WEIGHTS)
+        return parts.read(path, weights)
+    if start.startswith((hdf5.SIGNATURE, archive.SIGNATURE)):
+        if weights is not None:
+            reason = f"--weights belongs to a model's JSON, and {str(path)!r} is none"
+            raise ModelError(reason, change="leave --weights away, or give what model.to_json() returns")
+        return (h5 if start.startswith(hdf5.SIGNATURE) else archive).read(path)
+    raise foreign.error(path, start)
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of a file. Raises ModelError where it can't be opened, or is a folder."""
     try:
         if path.is_dir():
-            raise _folder(path)
+            raise foreign.folder(path)
         with path.open("rb") as file:
-            start = file.read(8)
+            return file.read(foreign.HEAD)
     except FileNotFoundError as problem:
         raise ModelError(f"there is no file {str(path)!r}", change="check the path") from problem
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise ModelError(f"{str(path)!r} can't be opened: {reason}", change="check the path") from problem
-    if start == h5.SIGNATURE:
-        return h5.read(path)
-    if start.startswith(archive.SIGNATURE):
-        return archive.read(path)
-    if not start:
-        raise ModelError(f"{str(path)!r} is empty", change="save the model again")
-    raise ModelError(f"{str(path)!r} is neither an HDF5 nor a .keras file", change=_WHOLE)
-
-
-def _folder(path: Path) -> ModelError:
-    if (path / "saved_model.pb").exists():
-        change = "load it in Keras and save it again with model.save('model.h5')"
-        return ModelError(f"{str(path)!r} is a SavedModel folder, which holds a TensorFlow program", change=change)
-    return ModelError(f"{str(path)!r} is a folder", change=_WHOLE)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hwgen.errors import ModelError
+from hwgen.read import limits
 
 _SEQUENTIAL = ("Sequential",)
 _FUNCTIONAL = ("Functional", "Model")  # "Model" until TensorFlow 2.2
@@ -44,6 +45,7 @@ class Model:
 
 def parse_json(text: str | bytes, what: str) -> dict:
     """A JSON object; ModelError names `what` it should have described."""
+    limits.check_text(text, what)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as problem:
@@ -59,6 +61,11 @@ def parse_model(description: Mapping) -> Model:
         return _model(description)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as problem:
         raise damaged("the model's configuration", f"can't be understood ({_line(problem)})") from problem
+
+
+def version_of(description: Mapping) -> str:
+    """The Keras that a model's description is of: Keras 3 doesn't say it, but has marks of its own."""
+    return description.get("keras_version") or ("3" if "registered_name" in description else "2")
 
 
 def flavour(version) -> str:

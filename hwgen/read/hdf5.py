@@ -1,6 +1,8 @@
 """HDF5 without trust: what the file says is checked before memory is taken, and no error of h5py comes out.
 
-Links that leave the file are not followed, so that a model can't carry other files of the reader's machine along.
+Links that leave the file are not followed, so that a model can't carry other files of the reader's machine along. The
+arrays that are read may not be larger than the file, all of them together: so many names for one array, arrays without
+data and compressed ones (which Keras never writes) take no memory.
 """
 
 from __future__ import annotations
@@ -15,9 +17,8 @@ from hwgen.errors import ModelError
 from hwgen.read import heaps
 from hwgen.read.config import damaged
 
-MAX_ELEMENTS = 2**31
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MAX_ATTRIBUTE = 2**26  # bytes, besides those in heaps
-MAX_DEFLATION = 1100  # deflate packs at most 1032 bytes into one
 
 _H5PY_ERRORS = (
     OSError,
@@ -31,13 +32,42 @@ _H5PY_ERRORS = (
 )
 
 
+class Arrays:
+    """Reads the datasets of one file, as long as they are no larger than the file in all."""
+
+    def __init__(self, file: h5py.File):
+        self.left = file.id.get_filesize()
+
+    def __call__(self, dataset, what: str) -> np.ndarray:
+        """The values of a dataset of numbers. ModelError, before memory is taken, where the file can't hold them."""
+        if not isinstance(dataset, h5py.Dataset):
+            raise damaged(what, "is missing" if dataset is None else "isn't a dataset")
+        if dataset.dtype.kind not in "fiub" or dataset.shape is None:
+            raise ModelError(f"{what} is stored as {dataset.dtype}, not as numbers", change="save the model in float32")
+        if dataset.is_virtual or dataset.external:
+            raise damaged(what, "is stored in another file, which Keras never does")
+        size = dataset.dtype.itemsize
+        for length in dataset.shape:
+            size *= int(length)
+        if size > self.left:
+            raise damaged(what, f"has the absurd shape {dataset.shape}, more than the file holds")
+        if dataset.id.get_create_plist().get_nfilters():
+            change = "unpack the file with h5repack -f NONE, or save the model again"
+            raise ModelError(f"{what} is compressed, which Keras never does", change=change)
+        self.left -= size
+        return dataset[()] if dataset.shape else np.asarray(dataset[()])
+
+
 @contextmanager
-def opened(source, what: str) -> Iterator[h5py.File]:
-    """The file at a path or in a BytesIO, read-only. HDF5's errors in the block become ModelErrors about `what`."""
+def opened(source, what: str) -> Iterator[tuple[h5py.File, Arrays]]:
+    """The file at a path or in a BytesIO, read-only, and what reads its arrays.
+
+    HDF5's errors in the block become ModelErrors about `what`.
+    """
     try:
         heaps.check(source, what)
         with h5py.File(source, "r") as file:
-            yield file
+            yield file, Arrays(file)
     except _H5PY_ERRORS as problem:
         reason = (str(problem).splitlines() or [type(problem).__name__])[0][:160]
         raise damaged(what, f"can't be read ({reason})") from problem
@@ -91,26 +121,9 @@ def _attribute(item, name: str) -> list[str] | None:
         return []
     # Types are checked before reading: h5py may crash on others in a damaged file.
     kind = handle.get_type()
-    if not isinstance(kind, h5py.h5t.TypeStringID):
+    if not isinstance(kind, h5py.h5t.TypeStringID) or kind.committed():
         raise damaged(what, "isn't text")
     if elements * kind.get_size() > MAX_ATTRIBUTE:
         raise damaged(what, "has an absurd size")
     values = np.asarray(item.attrs[name]).ravel().tolist()
     return [value.decode("utf-8") if isinstance(value, bytes) else value for value in values]
-
-
-def array(dataset, what: str) -> np.ndarray:
-    """The values of a dataset of numbers. ModelError, before memory is taken, where the file can't hold them."""
-    if not isinstance(dataset, h5py.Dataset):
-        raise damaged(what, "is missing" if dataset is None else "isn't a dataset")
-    if dataset.dtype.kind not in "fiub" or dataset.shape is None:
-        raise ModelError(f"{what} is stored as {dataset.dtype}, not as numbers", change="save the model in float32")
-    if dataset.is_virtual or dataset.external:
-        raise damaged(what, "is stored in another file, which Keras never does")
-    elements = 1
-    for length in dataset.shape:
-        elements *= int(length)
-    room = dataset.file.id.get_filesize() * (MAX_DEFLATION if dataset.chunks else 1)
-    if elements > MAX_ELEMENTS or elements * dataset.dtype.itemsize > room:
-        raise damaged(what, f"has the absurd shape {dataset.shape}, more than the file holds")
-    return dataset[()] if dataset.shape else np.asarray(dataset[()])

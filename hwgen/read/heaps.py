@@ -1,7 +1,7 @@
 """Checks of what the HDF5 library takes on trust about texts: wrong sizes there hang it, or cost gigabytes.
 
 Texts of any length lie in global heaps; an attribute holds references to them. The layouts are those of the HDF5 file
-format specification, sections III.E (global heap), IV.A.2.b (dataspace), d (datatype) and m (attribute, version 1).
+format specification, sections III.E (global heap), IV.A.2.b (dataspace), d (datatype) and m (attribute).
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ import struct
 from hwgen.read.config import damaged
 
 _HEAP = re.compile(rb"GCOL\x01\0\0\0")
-# A variable-length type of 16 bytes with its base type, padded; then a dataspace of some rank, with or without maxima.
-_REFERENCES = re.compile(rb"\x19...\x10\0\0\0.{16}\x01([\0-\x20])([\0\x01])\0{5}", re.DOTALL)
+# A variable-length type of 16 bytes with its base type, padded or not; then a dataspace (of version 1 or 2) of some
+# rank, with or without maxima.
+_REFERENCES = re.compile(
+    rb"\x19...\x10\0\0\0.{12}(?:.{4})?(?:\x01([\0-\x20])([\0\x01])\0{5}|\x02([\0-\x20])([\0\x01])[\0-\x02])",
+    re.DOTALL,
+)
 
 
 def check(source, what: str) -> None:
@@ -57,15 +61,16 @@ def _heap_is_sound(data, start: int) -> bool:
 
 
 def _references_are_sound(data, found: re.Match) -> bool:
-    """No text is longer than the file. A reference is a length, and the address and index of a heap's object.
+    """The texts together aren't longer than the file. A reference is a length, and the address and index of an object.
 
-    The library takes the memory first and looks whether the object is as long afterwards.
+    The library takes the memory first and looks whether the object is as long afterwards; and many references could
+    mean the same object.
     """
-    rank, maxima = found[1][0], found[2][0]
+    rank, maxima = (found[1] or found[3])[0], (found[2] or found[4])[0]
     count = 1
     for length in struct.unpack_from(f"<{rank}Q", data, found.end()):
         count *= length
     at = found.end() + 8 * rank * (1 + maxima)
     if at + 16 * count > len(data):
         return False
-    return all(length <= len(data) for (length,) in struct.iter_unpack("<I12x", data[at : at + 16 * count]))
+    return sum(length for (length,) in struct.iter_unpack("<I12x", data[at : at + 16 * count])) <= len(data)

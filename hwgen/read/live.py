@@ -9,7 +9,7 @@ import numpy as np
 
 from hwgen.errors import ModelError
 from hwgen.network import Network
-from hwgen.read.config import Layer, Model, flavour, parse_json, parse_model
+from hwgen.read.config import Layer, Model, flavour, parse_json, parse_model, version_of
 from hwgen.read.flatten import network
 from hwgen.read.variables import named
 
@@ -32,8 +32,7 @@ def read(model) -> Network:
         raise ModelError(f"Keras can't describe this model ({reason})", change=change) from problem
     description = parse_json(text, "the model's description")
     tree = parse_model(description)
-    # Only Keras 2 says its version here.
-    return network(tree, dict(_weights(tree, model, "")), flavour(description.get("keras_version", "3")))
+    return network(tree, dict(_weights(tree, model, "")), flavour(version_of(description)))
 
 
 def _weights(tree: Model, model, prefix: str) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
