@@ -44,10 +44,16 @@ def pad(x: np.ndarray, padding: tuple[int, int, int, int], value: int = 0) -> np
     return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
 
 
-def windows(x: np.ndarray, kernel: tuple[int, int], strides: tuple[int, int]) -> np.ndarray:
-    """Every window of (frames, H, W, C): (frames, Ho, Wo, Kh, Kw, C), a view."""
-    view = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(1, 2))[:, :: strides[0], :: strides[1]]
-    return np.moveaxis(view, 3, 5)
+def windows(x: np.ndarray, kernel: tuple[int, int], strides: tuple[int, int], dilation=(1, 1)) -> np.ndarray:
+    """Every window of (frames, H, W, C): (frames, Ho, Wo, Kh, Kw, C), a view. dilation: from a tap to the next."""
+    size = span(kernel[0], dilation[0]), span(kernel[1], dilation[1])
+    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(1, 2))[:, :: strides[0], :: strides[1]]
+    return np.moveaxis(view[..., :: dilation[0], :: dilation[1]], 3, 5)
+
+
+def span(kernel: int, dilation: int) -> int:
+    """Pixels of an axis from the first of `kernel` taps to the last, both included."""
+    return (kernel - 1) * dilation + 1
 
 
 def window_count(size: int, kernel: int, stride: int) -> int:

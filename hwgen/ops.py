@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.graph import Op
-from hwgen.numeric import MAX_EXACT_WIDTH, MAX_WIDTH, compact, matmul, pad, widened, window_count, windows
+from hwgen.numeric import MAX_EXACT_WIDTH, MAX_WIDTH, compact, matmul, pad, span, widened, window_count, windows
 from hwgen.tensor import TensorType
 
 NO_PADDING = (0, 0, 0, 0)
@@ -41,12 +41,13 @@ class Function(ABC):
         return None
 
 
-def _window_shape(shape, kernel, strides, padding):
+def _window_shape(shape, kernel, strides, padding, dilation=(1, 1)):
     top, bottom, left, right = padding
-    height = window_count(shape[0] + top + bottom, kernel[0], strides[0])
-    width = window_count(shape[1] + left + right, kernel[1], strides[1])
+    rows, columns = span(kernel[0], dilation[0]), span(kernel[1], dilation[1])
+    height = window_count(shape[0] + top + bottom, rows, strides[0])
+    width = window_count(shape[1] + left + right, columns, strides[1])
     if height < 1 or width < 1:
-        raise ValueError(f"a {kernel[0]}×{kernel[1]} window does not fit into {shape[0]}×{shape[1]}; use a smaller one")
+        raise ValueError(f"a {rows}×{columns} window does not fit into {shape[0]}×{shape[1]}; use a smaller one")
     return height, width
 
 
@@ -84,10 +85,12 @@ class Input(Op):
 class Conv(Op):
     """Convolution: (Σ w·x)·2^shift + bias. A dense layer is a 1×1 convolution on a (1, 1, N) tensor.
 
-    weights: int64 (Kh, Kw, C, N). bias: int64 (N,), on the grid of the result.
-    shift:   left shift of the sum where the bias has more fractional bits than the products, else 0.
-    frac:    fractional bits of the weights; the result has input frac + frac + shift.
-    padding: (top, bottom, left, right).
+    weights:  int64 (Kh, Kw, C / groups, N). bias: int64 (N,), on the grid of the result.
+    shift:    left shift of the sum where the bias has more fractional bits than the products, else 0.
+    frac:     fractional bits of the weights; the result has input frac + frac + shift.
+    padding:  (top, bottom, left, right).
+    dilation: rows and columns from one tap to the next.
+    groups:   the k-th part of the neurons sees the k-th part of the channels.
     """
 
     weights: np.ndarray
@@ -96,32 +99,54 @@ class Conv(Op):
     shift: int = 0
     strides: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = NO_PADDING
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
 
     @property
     def kernel(self) -> tuple[int, int]:
         return self.weights.shape[:2]
 
     def infer(self, x):
-        if self.weights.shape[2] != x.channels:
-            raise ValueError(f"weights for {self.weights.shape[2]} channels, input has {x.channels}")
-        height, width = _window_shape(x.shape, self.kernel, self.strides, self.padding)
-        lo, hi = x.lo, x.hi
-        if any(self.padding):
-            lo, hi = min(lo, 0), max(hi, 0)
-        least, most = sum_range(self.weights.reshape(-1, self.weights.shape[3]), lo, hi)
-        least, most = (least << self.shift) + self.bias, (most << self.shift) + self.bias
-        shape = (height, width, self.weights.shape[3])
-        frac = x.frac + self.frac + self.shift
-        return checked(TensorType(shape, int(least.min()), int(most.max()), frac, x.divisor))
+        *_, channels, neurons = self.weights.shape
+        if channels * self.groups != x.channels:
+            raise ValueError(f"weights for {channels * self.groups} channels, input has {x.channels}")
+        if neurons % self.groups:
+            raise ValueError(f"{self.groups} groups do not divide {neurons} neurons")
+        return _sum_type(self, x, self.weights.reshape(-1, neurons))
 
     def evaluate(self, x):
-        view = windows(pad(x, self.padding), self.kernel, self.strides)
-        flat = view.reshape(*view.shape[:3], -1)
-        return (matmul(flat, self.weights.reshape(-1, self.weights.shape[3])) << self.shift) + self.bias
+        view = windows(pad(x, self.padding), self.kernel, self.strides, self.dilation)
+        total = grouped_matmul(view, self.weights, self.groups)
+        return (total << self.shift) + self.bias
 
     def describe(self):
         h, w, c, n = self.weights.shape
-        return f"Conv[{h}×{w}×{c}→{n} s{self.strides} p{self.padding} w.{self.frac} <<{self.shift}]"
+        groups = f" in {self.groups} groups" if self.groups > 1 else ""
+        return f"Conv[{h}×{w}×{c}→{n}{groups} {_place(self)} w.{self.frac} <<{self.shift}]"
+
+
+def _sum_type(op, x: TensorType, matrix: np.ndarray) -> TensorType:
+    """The type of a convolution's result. matrix: its weights, (fan-in, channels of the result)."""
+    height, width = _window_shape(x.shape, op.kernel, op.strides, op.padding, op.dilation)
+    lo, hi = x.lo, x.hi
+    if any(op.padding):
+        lo, hi = min(lo, 0), max(hi, 0)
+    least, most = sum_range(matrix, lo, hi)
+    least, most = (least << op.shift) + op.bias, (most << op.shift) + op.bias
+    shape, frac = (height, width, matrix.shape[1]), x.frac + op.frac + op.shift
+    return checked(TensorType(shape, int(least.min()), int(most.max()), frac, x.divisor))
+
+
+def _place(op) -> str:
+    dilated = f" d{op.dilation}" if op.dilation != (1, 1) else ""
+    return f"s{op.strides} p{op.padding}{dilated}"
+
+
+def grouped_matmul(view: np.ndarray, weights: np.ndarray, groups: int) -> np.ndarray:
+    """Σ w·x over windows (..., Kh, Kw, C) with weights (Kh, Kw, C / groups, N): (..., N), exactly."""
+    parts = zip(np.split(view, groups, axis=-1), np.split(weights, groups, axis=-1))
+    flat = [(x.reshape(*x.shape[:-3], -1), w.reshape(-1, w.shape[-1])) for x, w in parts]
+    return np.concatenate([matmul(x, w) for x, w in flat], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +159,7 @@ class DepthwiseConv(Op):
     shift: int = 0
     strides: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = NO_PADDING
+    dilation: tuple[int, int] = (1, 1)
 
     @property
     def kernel(self) -> tuple[int, int]:
@@ -143,24 +169,16 @@ class DepthwiseConv(Op):
         kh, kw, channels, multiplier = self.weights.shape
         if channels != x.channels:
             raise ValueError(f"weights for {channels} channels, input has {x.channels}")
-        height, width = _window_shape(x.shape, self.kernel, self.strides, self.padding)
-        lo, hi = x.lo, x.hi
-        if any(self.padding):
-            lo, hi = min(lo, 0), max(hi, 0)
-        least, most = sum_range(self.weights.reshape(kh * kw, channels * multiplier), lo, hi)
-        least, most = (least << self.shift) + self.bias, (most << self.shift) + self.bias
-        frac = x.frac + self.frac + self.shift
-        shape = (height, width, channels * multiplier)
-        return checked(TensorType(shape, int(least.min()), int(most.max()), frac, x.divisor))
+        return _sum_type(self, x, self.weights.reshape(kh * kw, channels * multiplier))
 
     def evaluate(self, x):
-        view = windows(pad(x, self.padding), self.kernel, self.strides)
+        view = windows(pad(x, self.padding), self.kernel, self.strides, self.dilation)
         total = np.einsum("fhwijc,ijcm->fhwcm", view, self.weights)
         return (total.reshape(*total.shape[:3], -1) << self.shift) + self.bias
 
     def describe(self):
         h, w, c, m = self.weights.shape
-        return f"DepthwiseConv[{h}×{w}×{c}·{m} s{self.strides} p{self.padding} w.{self.frac} <<{self.shift}]"
+        return f"DepthwiseConv[{h}×{w}×{c}·{m} {_place(self)} w.{self.frac} <<{self.shift}]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,24 +291,36 @@ class Add(Op):
 
 @dataclass(frozen=True, eq=False)
 class Concat(Op):
-    """Channels one after the other, each input times its multiplier (as in Add)."""
+    """One after the other along an axis, each input times its multiplier (as in Add).
+
+    axis: 0 rows, 1 columns, 2 channels.
+    """
 
     multipliers: tuple[int, ...]
     frac: int
     divisor: int = 1
+    axis: int = 2
 
     def infer(self, *inputs):
-        if len({x.shape[:2] for x in inputs}) != 1:
-            raise ValueError(f"heights or widths differ: {[x.shape for x in inputs]}")
         ends = [m * end for m, x in zip(self.multipliers, inputs) for end in (x.lo, x.hi)]
-        shape = (*inputs[0].shape[:2], sum(x.channels for x in inputs))
+        shape = joined_shape([x.shape for x in inputs], self.axis)
         return checked(TensorType(shape, min(ends), max(ends), self.frac, self.divisor))
 
     def evaluate(self, *inputs):
-        return np.concatenate([m * x for m, x in zip(self.multipliers, inputs)], axis=3)
+        return np.concatenate([m * x for m, x in zip(self.multipliers, inputs)], axis=1 + self.axis)
 
     def describe(self):
-        return f"Concat[{self.multipliers}]"
+        along = {0: " rows", 1: " columns", 2: ""}[self.axis]
+        return f"Concat[{self.multipliers}{along}]"
+
+
+def joined_shape(shapes: list[tuple[int, int, int]], axis: int) -> tuple[int, int, int]:
+    """The shape of tensors one after the other along an axis; ValueError where another axis differs."""
+    if len({shape[:axis] + shape[axis + 1 :] for shape in shapes}) != 1:
+        others = ("widths or channels", "heights or channels", "heights or widths")[axis]
+        raise ValueError(f"{others} differ: {shapes}")
+    first = shapes[0]
+    return first[:axis] + (sum(shape[axis] for shape in shapes),) + first[axis + 1 :]
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,8 @@ class Window(WindowShape):
     """Every window of a Kh × Kw kernel, its values in `taps` order: (H, W, C) to (Ho, Wo, Kh·Kw·C), each beat once.
 
     strides: (rows, columns). padding: (top, bottom, left, right), made while reading: it costs no cycles of its own.
-    pad_value: what stands in the padding. memory: "distributed" (LUTRAM), "block" (block RAM) or "auto", the cheaper.
+    pad_value: what stands in the padding. dilation: rows and columns from one tap to the next. memory: "distributed"
+    (LUTRAM), "block" (block RAM) or "auto", the cheaper.
 
     spare: rows of the ring beyond kernel + stride. lines: delay lines instead of a ring (see `with_lines`).
 
@@ -42,7 +43,7 @@ class Window(WindowShape):
         return replace(self, lines=True, spare=0) if self.fits_lines else None
 
     def evaluate(self, x):
-        view = windows(pad(x, self.padding, self.pad_value), self.taps.kernel, self.strides)
+        view = windows(pad(x, self.padding, self.pad_value), self.taps.kernel, self.strides, self.dilation)
         return view.reshape(*view.shape[:3], -1)[..., self.taps.order()]
 
     @property
@@ -172,7 +173,9 @@ class Window(WindowShape):
 
     def describe(self):
         (kh, kw), t = self.taps.kernel, self.taps
-        return f"Window[{kh}×{kw} s{self.strides} p{self.padding}, {t.rows}×{t.columns}×{t.lanes} a beat, {self.style}]"
+        dilated = f" d{self.dilation}" if self.dilation != (1, 1) else ""
+        place = f"s{self.strides} p{self.padding}{dilated}"
+        return f"Window[{kh}×{kw} {place}, {t.rows}×{t.columns}×{t.lanes} a beat, {self.style}]"
 
 
 class _Component(wiring.Component):

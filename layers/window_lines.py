@@ -21,6 +21,7 @@ from hwgen.layers.block import Resources
 from hwgen.layers.compare import at_least, at_least_luts
 from hwgen.layers.elastic import counter, counter_cost
 from hwgen.layers.window_memory import block_ram, line_kind, one_port
+from hwgen.numeric import span
 
 LEAST_WIDTH = 3  # columns of a frame: the line's registers hold one, its memory has at least two words
 
@@ -30,7 +31,7 @@ class LinePlan:
     """Which rows become columns of windows, in numbers.
 
     height, width: of a frame. rows: of the kernel. stride, top: output row o begins at row o·stride - top; there are
-    out_rows. word: bits of a pixel. memory: as in `Window`.
+    out_rows. word: bits of a pixel. memory: as in `Window`. dilation: rows from one of the kernel to the next.
     """
 
     height: int
@@ -41,11 +42,12 @@ class LinePlan:
     out_rows: int
     word: int
     memory: str
+    dilation: int = 1
 
     @property
     def first(self) -> int:
         """The row of the stream that completes the first windows."""
-        return self.rows - 1 - self.top
+        return span(self.rows, self.dilation) - 1 - self.top
 
     @property
     def passed(self) -> int:
@@ -68,11 +70,16 @@ class LinePlan:
         return (self.rows - 1) * self.word
 
     @property
+    def depth(self) -> int:
+        """Words of the lines; their registers hold one pixel more."""
+        return self.dilation * self.width - 1
+
+    @property
     def kind(self) -> str:
-        return line_kind(self.memory, self.width - 1, self.bits)
+        return line_kind(self.memory, self.depth, self.bits)
 
     def cost(self) -> Resources:
-        depth = self.width - 1
+        depth = self.depth
         if self.kind == "block":
             memory = block_ram(depth, self.bits) + Resources(lut=self.bits if self.top else 0)
         else:
@@ -141,26 +148,30 @@ class LineBuffer(wiring.Component):
         with m.If(step):
             m.d.sync += complete.eq(kept)
         newest = Signal(plan.word, reset_less=True)
+        above = Const(0)
+        if plan.top:
+            above = (y == 0) if plan.dilation == 1 else ~at_least(y, plan.dilation)
         pad = Const(self.pad_value, self.element)[: self.element.width].replicate(self.lanes)
         # Padding is the reset of registers, which takes no LUTs.
         with m.If(step & below):
             m.d.sync += newest.eq(pad)
         with m.Elif(step):
             m.d.sync += newest.eq(self.i.p.as_value())
-        lines = self._lines(m, step, newest, (y == 0) if plan.top else Const(0), pad.replicate(plan.rows - 1))
+        lines = self._lines(m, step, newest, above, pad.replicate(plan.rows - 1))
         m.d.comb += column.payload.as_value().eq(Cat(lines, newest))
         return m
 
     def _lines(self, m: Module, step: Value, newest: Value, above: Value, pad: Value) -> Value:
-        """The pixels above the newest one, the uppermost first. above: no row of the frame has passed yet.
+        """The pixels above the newest one, the uppermost first. above: no row of the frame has passed yet that
+        the lines could give.
 
         What the padding in the first row puts into the lines moves on from line to line, so later rows find it there.
         """
         plan = self.plan
-        memory = Memory(shape=plan.bits, depth=plan.width - 1, init=[], attrs={"ram_style": plan.kind})
+        memory = Memory(shape=plan.bits, depth=plan.depth, init=[], attrs={"ram_style": plan.kind})
         m.submodules.lines = memory
         write = memory.write_port()
-        at, _ = counter(m, plan.width - 1, step, "at")
+        at, _ = counter(m, plan.depth, step, "at")
         if plan.kind == "block":
             read = memory.read_port()
             padded = Signal()

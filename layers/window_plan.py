@@ -4,7 +4,8 @@ The ring holds the newest rows of the stream and runs on over the frame boundary
 each it makes `count` positions, `step` columns apart, and at each position it reads boxes of `rows` × `columns` pixels,
 one a cycle. Row Y of the stream (counted over all frames) is in slot Y mod `slots`, slot s in bank row s mod
 `bank_rows`; column x is in bank column x mod `columns`. So any box lies in different banks, and every bank finds its
-part by itself.
+part by itself. Where the kernel's rows are d apart, slot s is in bank row s // d mod `bank_rows`, with the same effect;
+where its columns are, a box has one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hwgen.layers.block import Resources
 from hwgen.layers.credit import credits_needed
 from hwgen.layers.elastic import counter_cost, up_down_cost
 from hwgen.layers.window_memory import LUTS_PER_RAMB18, mux_luts, ram_cost, ram_kind, ram_latency
+from hwgen.numeric import span
 
 # Cycles from the transfer of the last pixel that a position needs to its first read: pixel count, its copy, token.
 TO_ISSUE = 3
@@ -40,7 +42,8 @@ class RingPlan:
 
     stride, top: output row o begins at row o·stride - top; there are out_rows. first, step, count: the left columns of
     the positions of a row. masked: whether pixels left and right of the frame are replaced by the pad value here (rows
-    above and below always are). word: bits of a beat. spare: rows of the ring beyond kernel + stride.
+    above and below always are). word: bits of a beat. spare: rows of the ring beyond kernel + stride. row_dilation,
+    column_dilation: from one row or column of the kernel to the next.
     """
 
     height: int
@@ -59,6 +62,13 @@ class RingPlan:
     word: int
     memory: str
     spare: int = 0
+    row_dilation: int = 1
+    column_dilation: int = 1
+
+    @property
+    def spans(self) -> tuple[int, int]:
+        """Rows and columns from the kernel's first to its last."""
+        return span(self.kernel[0], self.row_dilation), span(self.kernel[1], self.column_dilation)
 
     # --- rows ---------------------------------------------------------------------------------------------------
 
@@ -70,7 +80,7 @@ class RingPlan:
     @cached_property
     def needed_rows(self) -> np.ndarray:
         """(out_rows,): the last row of the frame that must have come; at least row 0."""
-        return np.clip(self.first_rows + self.kernel[0] - 1, 0, self.height - 1)
+        return np.clip(self.first_rows + self.spans[0] - 1, 0, self.height - 1)
 
     @cached_property
     def needed_steps(self) -> list[int]:
@@ -85,17 +95,18 @@ class RingPlan:
     @property
     def needed_columns(self) -> np.ndarray:
         """(count,): the last column of the frame that each position of a row needs."""
-        last = self.first + np.arange(self.count) * self.step + self.kernel[1] - 1
+        last = self.first + np.arange(self.count) * self.step + self.spans[1] - 1
         return np.clip(last, 0, self.width - 1)
 
     def row_ok(self, i: int) -> tuple[bool, bool]:
         """Whether row i of a box can lie (above, below) the frame."""
-        tops = self.first_rows[:, None] + np.arange(0, self.kernel[0], self.rows) + i
+        tops = self.first_rows[:, None] + (np.arange(0, self.kernel[0], self.rows) + i) * self.row_dilation
         return bool((tops < 0).any()), bool((tops >= self.height).any())
 
     def column_ok(self, j: int) -> tuple[bool, bool]:
         """Whether column j of a box can lie (left, right) of the frame and must be masked."""
-        lefts = self.first + np.arange(self.count)[:, None] * self.step + np.arange(0, self.kernel[1], self.columns) + j
+        taps = (np.arange(0, self.kernel[1], self.columns) + j) * self.column_dilation
+        lefts = self.first + np.arange(self.count)[:, None] * self.step + taps
         return self.masked and bool((lefts < 0).any()), self.masked and bool((lefts >= self.width).any())
 
     @cached_property
@@ -141,13 +152,17 @@ class RingPlan:
     @property
     def least_slots(self) -> int:
         """kernel + stride rows: one output row can be read while the rows for the next come in."""
-        return self.kernel[0] + min(self.stride, self.kernel[0]) + self.spare
+        return self.spans[0] + min(self.stride, self.spans[0]) + self.spare
 
     @cached_property
     def bank_rows(self) -> int:
         """Bank rows: those of a box, or more of them, and shallower ones, where that wastes fewer slots."""
-        options = [self.rows] if self.row_groups > 1 else range(self.rows, self.least_slots + 1)
-        return min(options, key=lambda banks: self._worth(banks, math.ceil(self.least_slots / banks)))
+        most = self.rows if self.row_groups > 1 else max(self.rows, self.least_slots // self.row_dilation)
+        return min(range(self.rows, most + 1), key=lambda banks: self._worth(banks, self._rows_in(banks)))
+
+    def _rows_in(self, banks: int) -> int:
+        """Rows in each of so many bank rows."""
+        return math.ceil(self.least_slots / (banks * self.row_dilation)) * self.row_dilation
 
     def _worth(self, bank_rows: int, ring_groups: int) -> float:
         ram = self._ram_worth(ring_groups * self.row_words)
@@ -161,7 +176,12 @@ class RingPlan:
     @cached_property
     def ring_groups(self) -> int:
         """Rows in each bank."""
-        return math.ceil(self.least_slots / self.bank_rows)
+        return self._rows_in(self.bank_rows)
+
+    def place(self, slot: int) -> tuple[int, int]:
+        """(bank row, row in it) of a slot."""
+        turn, phase = divmod(slot, self.row_dilation)
+        return turn % self.bank_rows, turn // self.bank_rows * self.row_dilation + phase
 
     @property
     def slots(self) -> int:

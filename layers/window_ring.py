@@ -72,7 +72,7 @@ class Ring(wiring.Component):
         with m.If(beat):
             m.d.sync += word.eq(Mux(row, 0, word + to_next))
 
-        bases = [s // plan.bank_rows * plan.row_pitch for s in range(plan.slots)]
+        bases = [plan.place(s)[1] * plan.row_pitch for s in range(plan.slots)]
         address = Signal(range(max(plan.depth, 2)), reset_less=True)
         payload = Signal(plan.word, reset_less=True)
         base = lookup(m, slot, bases, range(max(plan.depth, 2)))
@@ -81,7 +81,7 @@ class Ring(wiring.Component):
             payload.eq(self.i.p.as_value()),
         ]
         for r, banks in enumerate(self.ports):
-            mine = lookup(m, slot, [int(s % plan.bank_rows == r) for s in range(plan.slots)], 1)
+            mine = lookup(m, slot, [int(plan.place(s)[0] == r) for s in range(plan.slots)], 1)
             for c, (port, _, _) in enumerate(banks):
                 m.d.sync += port.en.eq(beat & mine & (bank == c))
                 m.d.comb += [port.addr.eq(address), port.data.eq(payload)]
@@ -90,7 +90,7 @@ class Ring(wiring.Component):
     def _scan(self, m: Module, written: Value, row: Value, token: Signal, take: Signal) -> None:
         """Counts the positions that may be read: all they need has been written."""
         plan = self.plan
-        first = plan.first + plan.kernel[1] - 1
+        first = plan.first + plan.spans[1] - 1
         last = first + (plan.count - 1) * plan.step
         column = Signal(signed(max(last, -first, 1).bit_length() + 1), init=first)
         tokens = Signal(range(TOKENS + 1))
@@ -153,9 +153,7 @@ class Ring(wiring.Component):
             words.append([value for _, _, value in banks])
         at = 2 + ram_latency(plan.kind)
         if plan.bank_rows > 1:
-            turn = delayed(
-                m, lookup(m, slot, [s % plan.bank_rows for s in range(plan.slots)], range(plan.bank_rows)), at
-            )
+            turn = delayed(m, lookup(m, slot, [plan.place(s)[0] for s in range(plan.slots)], range(plan.bank_rows)), at)
             words = [
                 [delayed(m, select(turn, [words[(k + i) % plan.bank_rows][c] for k in range(plan.bank_rows)]), 1)
                  for c in range(plan.columns)]
@@ -177,8 +175,8 @@ class Ring(wiring.Component):
     def _base(self, slot: int, bank: int) -> int:
         """Where the bank row holds its row of a box that begins in the slot."""
         plan = self.plan
-        mine = (slot + (bank - slot) % plan.bank_rows) % plan.slots
-        return mine // plan.bank_rows * plan.row_pitch
+        further = (bank - plan.place(slot)[0]) % plan.bank_rows
+        return plan.place((slot + further * plan.row_dilation) % plan.slots)[1] * plan.row_pitch
 
     def _slot(self, m: Module, row_group: Value, last_rg: Value, done: Value, last_row: Value) -> Signal:
         """The slot of the box's first row."""
@@ -195,13 +193,14 @@ class Ring(wiring.Component):
         with m.If(done):
             m.d.sync += [top.eq(next_top), slot.eq(next_top)]
         with m.Elif(row_group):
-            m.d.sync += slot.eq(Mux(last_rg, top, moved(slot, plan.rows)))
+            m.d.sync += slot.eq(Mux(last_rg, top, moved(slot, plan.rows * plan.row_dilation)))
         return slot
 
     def _word(self, m, fire, last_cg, last_rg, last_g, last_position) -> tuple[Signal, Signal]:
         """(word of the box's first column, were it in bank column 0; its bank column)."""
         plan = self.plan
-        over = (plan.column_groups - 1) * plan.groups  # from the first to the last box of a row of boxes
+        box = plan.column_dilation * plan.groups  # from one box to the next
+        over = (plan.column_groups - 1) * box  # from the first to the last box of a row of boxes
         phase = Signal(range(plan.columns), init=plan.first % plan.columns)
         start = plan.first // plan.columns * plan.groups
         size = max(plan.row_pitch - 1 if plan.aligned else plan.depth - 1, 1).bit_length()
@@ -213,7 +212,7 @@ class Ring(wiring.Component):
         end = (plan.first + (plan.count - 1) * plan.step) // plan.columns * plan.groups + over + plan.groups - 1
         to_position = Mux(last_position, (start - end) % 2**size, Mux(carry, back + plan.groups, back) & (2**size - 1))
         to_group = Mux(last_g, to_position, (1 - over) % 2**size)
-        step = Mux(last_cg, Mux(last_rg, to_group, -over % 2**size), plan.groups)
+        step = Mux(last_cg, Mux(last_rg, to_group, -over % 2**size), box)
         with m.If(fire):
             m.d.sync += word.eq(word + step)
             with m.If(last_cg & last_rg & last_g):
@@ -226,7 +225,7 @@ class Ring(wiring.Component):
         plan = self.plan
         if not plan.rows_padded:
             return [Const(1)] * plan.rows
-        size = max(plan.height + plan.kernel[0], abs(int(plan.first_rows[-1])), plan.top).bit_length() + 1
+        size = max(plan.height + plan.spans[0], abs(int(plan.first_rows[-1])), plan.top).bit_length() + 1
         top = Signal(signed(size), init=-plan.top)
         next_top = Mux(last_row, -plan.top, top + plan.stride)
         with m.If(done):
@@ -237,20 +236,21 @@ class Ring(wiring.Component):
             with m.If(done):
                 m.d.sync += row.eq(next_top)
             with m.Elif(row_group):
-                m.d.sync += row.eq(Mux(last_rg, top, row + plan.rows))
-        return [_inside(row, i, plan.height, *plan.row_ok(i)) for i in range(plan.rows)]
+                m.d.sync += row.eq(Mux(last_rg, top, row + plan.rows * plan.row_dilation))
+        return [_inside(row, i * plan.row_dilation, plan.height, *plan.row_ok(i)) for i in range(plan.rows)]
 
     def _columns_ok(self, m: Module, fire: Value, last_cg: Value, position: Value, last_position: Value) -> list[Value]:
         """For each column of the box whether it lies in the frame."""
         plan = self.plan
         if not plan.columns_padded:
             return [Const(1)] * plan.columns
-        over = (plan.column_groups - 1) * plan.columns
-        last = plan.first + (plan.count - 1) * plan.step + plan.kernel[1]
+        box = plan.columns * plan.column_dilation
+        over = (plan.column_groups - 1) * box
+        last = plan.first + (plan.count - 1) * plan.step + plan.spans[1]
         column = Signal(signed(max(last, -plan.first).bit_length() + 1), init=plan.first)
         to_next_row = plan.first - (plan.first + (plan.count - 1) * plan.step + over)
         to_position = Mux(last_position, to_next_row, plan.step - over)
-        step = Mux(position, to_position, Mux(last_cg, -over, plan.columns))
+        step = Mux(position, to_position, Mux(last_cg, -over, box))
         with m.If(fire):
             m.d.sync += column.eq(column + step)
         return [_inside(column, j, plan.width, *plan.column_ok(j)) for j in range(plan.columns)]

@@ -14,7 +14,7 @@ from hwgen.layers.window_lines import LEAST_WIDTH, LinePlan
 from hwgen.layers.window_memory import MEMORIES
 from hwgen.layers.window_plan import RingPlan
 from hwgen.layers.window_shift import Raster
-from hwgen.numeric import window_count
+from hwgen.numeric import span, window_count
 from hwgen.tensor import TensorType
 
 
@@ -30,6 +30,7 @@ class WindowShape(Block):
     memory: str = "auto"
     spare: int = 0
     lines: bool = False
+    dilation: tuple[int, int] = (1, 1)
 
     def __post_init__(self):
         if self.taps.channels != self.input.channels:
@@ -38,13 +39,17 @@ class WindowShape(Block):
             raise ValueError(f"window: strides must be positive, not {self.strides}")
         if min(self.padding) < 0:
             raise ValueError(f"window: padding can't be negative: {self.padding}")
+        if any(d < 1 or (d > 1 and size == 1) for d, size in zip(self.dilation, self.taps.kernel)):
+            raise ValueError(f"window: a dilation of {self.dilation} does not suit a kernel of {self.taps.kernel}")
+        if self.dilation[1] > 1 and not self.takes_box:
+            raise ValueError("window: with dilated columns a beat holds one column, or the whole window")
         if self.spare < 0:
             raise ValueError(f"window: spare rows can't be negative: {self.spare}")
         if self.memory not in MEMORIES:
             raise ValueError(f"window: memory is one of {', '.join(MEMORIES)}, not {self.memory!r}")
         if min(self.out_shape) < 1:
             raise ValueError(
-                f"window: a kernel of {self.taps.kernel} does not fit into {self.input.shape} padded by {self.padding}"
+                f"window: a kernel of {self.spans} does not fit into {self.input.shape} padded by {self.padding}"
             )
         if self.taps.kernel == (1, 1) and self.strides == (1, 1) and not any(self.padding):
             raise ValueError("window: a 1×1 window of stride 1 changes nothing: leave it out")
@@ -56,9 +61,19 @@ class WindowShape(Block):
         top, bottom, left, right = self.padding
         height, width, _ = self.input.shape
         return (
-            window_count(height + top + bottom, self.taps.kernel[0], self.strides[0]),
-            window_count(width + left + right, self.taps.kernel[1], self.strides[1]),
+            window_count(height + top + bottom, self.spans[0], self.strides[0]),
+            window_count(width + left + right, self.spans[1], self.strides[1]),
         )
+
+    @property
+    def spans(self) -> tuple[int, int]:
+        """Rows and columns from the first tap to the last."""
+        return span(self.taps.kernel[0], self.dilation[0]), span(self.taps.kernel[1], self.dilation[1])
+
+    @property
+    def takes_box(self) -> bool:
+        """Whether the taps' box can be had: of dilated columns banks give one at a time, a shift register all."""
+        return self.dilation[1] == 1 or self.taps.columns == 1 or self.taps.beats == 1
 
     @property
     def style(self) -> str:
@@ -91,15 +106,14 @@ class WindowShape(Block):
         taps, (top, bottom, *_) = self.taps, self.padding
         width = self.input.shape[1]
         whole = taps.beats == 1 and min(taps.kernel) > 1 and width >= LEAST_WIDTH
-        narrow = top < taps.kernel[0] and self._streams_columns and self._raster(whole=True).begin < width
+        narrow = top < self.spans[0] and self._streams_columns and self._raster(whole=True).begin < width
         shape = element_shape(self.input)
         held = not (top or bottom) or shape == element_shape(self.input.with_range(*self.padded_range))
         return whole and narrow and held
 
     def _raster(self, whole: bool) -> Raster:
-        return Raster(
-            self.input.shape[1], self.taps.kernel[1], self.strides[1], self.padding[2], self.out_shape[1], whole
-        )
+        place = self.strides[1], self.padding[2], self.out_shape[1], whole, self.dilation[1]
+        return Raster(self.input.shape[1], self.spans[1], *place)
 
     @property
     def inputs(self):
@@ -146,6 +160,7 @@ class WindowShape(Block):
             word=taps.lanes * self.input.width,
             memory=self.memory,
             spare=self.spare,
+            row_dilation=self.dilation[0],
         )
         if raster is not None:
             return RingPlan(
@@ -164,6 +179,7 @@ class WindowShape(Block):
             step=self.strides[1],
             count=self.out_shape[1],
             masked=True,
+            column_dilation=self.dilation[1],
             **common,
         )
 
@@ -174,7 +190,8 @@ class WindowShape(Block):
             return None
         height, width, _ = self.input.shape
         kernel, word = self.taps.kernel[0], self.taps.lanes * self.input.width
-        return LinePlan(height, width, kernel, self.strides[0], self.padding[0], self.out_shape[0], word, self.memory)
+        place = self.strides[0], self.padding[0], self.out_shape[0], word, self.memory, self.dilation[0]
+        return LinePlan(height, width, kernel, *place)
 
     @property
     def kept_rows(self) -> np.ndarray:

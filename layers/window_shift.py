@@ -9,6 +9,7 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.layers.beatwise import delay_cost
 from hwgen.layers.block import Resources
 from hwgen.layers.compare import at_least
 from hwgen.layers.elastic import counter, counter_cost
@@ -23,7 +24,8 @@ class Raster:
     first columns of the next row already come in, and are masked. Behind a frame's last row `tail` empty columns push
     them out.
 
-    whole: every column of the frame comes, those that no window needs as well.
+    whole: every column of the frame comes, those that no window needs as well. kernel: columns of a window, of which
+    every dilation-th is one of its taps.
     """
 
     width: int
@@ -32,6 +34,12 @@ class Raster:
     left: int
     windows: int
     whole: bool = False
+    dilation: int = 1
+
+    @property
+    def taps(self) -> range:
+        """The columns of a window that it hands out."""
+        return range(0, self.kernel, self.dilation)
 
     @property
     def first(self) -> int:
@@ -87,7 +95,7 @@ class ColumnShift(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(data.ArrayLayout(element, rows * lanes))),
-                "o": Out(stream.Signature(data.ArrayLayout(padded, rows * raster.kernel * lanes))),
+                "o": Out(stream.Signature(data.ArrayLayout(padded, rows * len(raster.taps) * lanes))),
             }
         )
 
@@ -130,14 +138,15 @@ class ColumnShift(wiring.Component):
             with m.If(shift):
                 m.d.sync += register.eq(columns[0])
             columns.insert(0, register)
-        for j, column in enumerate(columns):
+        for j, at in enumerate(raster.taps):
+            column = columns[at]
             # Padding is the reset input of the output register, which takes no LUTs.
             clear = Signal(name=f"clear{j}")
-            m.d.comb += clear.eq(emit & self._outside(window, j))
+            m.d.comb += clear.eq(emit & self._outside(window, at))
             for i in range(self.rows):
                 for k in range(self.lanes):
                     value = Signal(self.padded, reset_less=True)
-                    m.d.comb += self.o.p[(i * raster.kernel + j) * self.lanes + k].eq(value)
+                    m.d.comb += self.o.p[(i * len(raster.taps) + j) * self.lanes + k].eq(value)
                     with m.If(clear):
                         m.d.sync += value.eq(self.pad_value)
                     with m.Elif(emit):
@@ -181,10 +190,10 @@ class Subsample(wiring.Component):
 
 def shift_cost(raster: Raster, out_rows: int, values: int, bits: int, padded_bits: int) -> Resources:
     """A ColumnShift of columns of so many values, bits each, and padded_bits at the output."""
-    outsides = [raster.outside(j) for j in range(raster.kernel)]
+    outsides = [raster.outside(j) for j in raster.taps]
     masked = sum(bool(outside.any() and not outside.all()) for outside in outsides)
-    registers = values * ((raster.kernel - 1) * bits + raster.kernel * padded_bits)
-    counters = counter_cost(raster.windows)
+    registers = values * len(raster.taps) * padded_bits
+    counters = counter_cost(raster.windows) + delay_cost(values * bits, raster.dilation) * (len(raster.taps) - 1)
     between, behind = raster.columns - raster.span, raster.columns + raster.tail - 1 - int(raster.ends[-1])
     if behind + raster.begin != between - 1:  # the step from frame to frame isn't that from row to row
         counters += counter_cost(out_rows)

@@ -16,12 +16,12 @@ from hwgen.tensor import TensorType
 from tests.harness import random_raw, run_block
 
 
-def sliding(x, taps, strides, padding, pad_value):
+def sliding(x, taps, strides, padding, pad_value, dilation=(1, 1)):
     """(frames, Ho, Wo, fan-in), value by value from the definition of a window and of the order of its taps."""
     frames, height, width, channels = x.shape
     (kh, kw), (top, bottom, left, right) = taps.kernel, padding
-    rows = (height + top + bottom - kh) // strides[0] + 1
-    columns = (width + left + right - kw) // strides[1] + 1
+    rows = (height + top + bottom - (kh - 1) * dilation[0] - 1) // strides[0] + 1
+    columns = (width + left + right - (kw - 1) * dilation[1] - 1) // strides[1] + 1
     result = np.zeros((frames, rows, columns, kh * kw * channels), dtype=np.int64)
     offsets = [
         (rg * taps.rows + i, cg * taps.columns + j, g * taps.lanes + k)
@@ -35,7 +35,7 @@ def sliding(x, taps, strides, padding, pad_value):
     for oy in range(rows):
         for ox in range(columns):
             for n, (i, j, k) in enumerate(offsets):
-                y, x_ = oy * strides[0] - top + i, ox * strides[1] - left + j
+                y, x_ = oy * strides[0] - top + i * dilation[0], ox * strides[1] - left + j * dilation[1]
                 inside = 0 <= y < height and 0 <= x_ < width
                 result[:, oy, ox, n] = x[:, y, x_, k] if inside else pad_value
     return result
@@ -44,7 +44,7 @@ def sliding(x, taps, strides, padding, pad_value):
 def check(window, seed, frames=2, stall_in=0.0, stall_out=0.0):
     """Runs the component: its output is that of `sliding`; its times, but for stalls at the output, the schedule's."""
     x = random_raw(np.random.default_rng(seed), window.input, frames)
-    expected = sliding(x, window.taps, window.strides, window.padding, window.pad_value)
+    expected = sliding(x, window.taps, window.strides, window.padding, window.pad_value, window.dilation)
     np.testing.assert_array_equal(window.evaluate(x), expected, err_msg=f"model, seed {seed}: {window}")
     run = run_block(window, x, seed=seed, stall_in=stall_in, stall_out=stall_out)
     np.testing.assert_array_equal(run.outputs[0], expected, err_msg=f"hardware, seed {seed}: {window}")
@@ -56,7 +56,7 @@ def check(window, seed, frames=2, stall_in=0.0, stall_out=0.0):
     return run
 
 
-def random_window(seed):
+def random_window(seed, dilated=False):
     rng = random.Random(seed)
     while True:
         height, width, channels = rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 6)
@@ -72,8 +72,12 @@ def random_window(seed):
         type_ = TensorType((height, width, channels), lo, hi, rng.randint(-2, 6))
         strides = rng.randint(1, 3), rng.randint(1, 3)
         memory = rng.choice(["auto", "block", "distributed"])
+        pad_value, spare = rng.choice([0, 0, lo, hi]), rng.choice([0, 0, 1, 3])
+        dilation = tuple(rng.randint(1, 3) if size > 1 else 1 for size in kernel) if dilated else (1, 1)
+        if dilated and dilation == (1, 1):
+            continue
         try:
-            window = Window(type_, taps, strides, padding, rng.choice([0, 0, lo, hi]), memory, rng.choice([0, 0, 1, 3]))
+            window = Window(type_, taps, strides, padding, pad_value, memory, spare, dilation=dilation)
         except ValueError:
             continue
         if window.with_lines and rng.random() < 0.6:
@@ -88,6 +92,13 @@ def test_random_windows(seed):
     check(window, seed, frames=3)
     check(window, seed, stall_in=random.Random(seed).choice([0.3, 0.7]))
     check(window, seed, *[(2, 0.3, 0.3), (2, 0.0, 0.7), (3, 0.7, 0.3)][seed % 3])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_dilated_windows(seed):
+    window = random_window(seed, dilated=True)
+    check(window, seed, frames=3)
+    check(window, seed, *[(2, 0.7, 0.0), (2, 0.0, 0.7), (3, 0.7, 0.3)][seed % 3])
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])
@@ -107,6 +118,8 @@ def test_windows_that_wait_beyond_the_next_row_for_padding(width, kernel, right)
 def test_random_windows_are_of_every_style():
     styles = Counter(random_window(seed).style for seed in range(200))
     assert set(styles) == {"banks", "columns", "lines", "stream", "subsample"}, styles
+    dilated = Counter(random_window(seed, dilated=True).style for seed in range(200))
+    assert set(dilated) == {"banks", "columns", "lines", "stream"}, dilated
 
 
 @pytest.mark.parametrize("rows", [1, 2])
@@ -144,9 +157,9 @@ def test_frames_follow_each_other(shape, taps, strides, padding, interval):
     assert seen[-1] - seen[-1 - window.beats_out] == interval == window.interval
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", range(400))
 def test_interval_is_that_of_the_schedule(seed):
-    window = random_window(seed)
+    window = random_window(seed, dilated=seed % 4 == 3)
     for pace in (1, 3):
         _, emitted = window.schedule(np.zeros(6 * window.beats_in(), dtype=np.int64), pace)
         steady = emitted[-1] - emitted[-1 - window.beats_out]
@@ -196,9 +209,9 @@ class _Slow(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(30))
 def test_schedule_before_a_slow_consumer(seed):
-    rng, window = random.Random(seed), random_window(seed + 1000)
+    rng, window = random.Random(seed), random_window(seed + 1000, dilated=seed >= 24)
     pace = rng.choice([2, 3, 4])
     slow = Slow(**{f.name: getattr(window, f.name) for f in fields(window)} | {"pace": pace})
     x = random_raw(np.random.default_rng(seed), slow.input, 3)
@@ -210,10 +223,10 @@ def test_schedule_before_a_slow_consumer(seed):
     assert np.abs(run.taken[0] - taken).max() <= 2 * pace, f"seed {seed}: {slow}"
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(140))
 def test_needs_is_what_a_beat_waits_for(seed):
     """Beat k comes soon after input needs[k], however late the next input is, and not before it."""
-    window = random_window(seed)
+    window = random_window(seed, dilated=seed >= 100)
     needs, late = window.needs(), 10_000
     assert (
         len(needs) == window.beats_out
@@ -251,6 +264,9 @@ SMALL = TensorType((4, 4, 2), 0, 3)
     [
         ((Taps((3, 3), 4),), "taps over 4 channels, the input has 2"),
         ((Taps((5, 3), 2),), r"a kernel of \(5, 3\) does not fit into \(4, 4, 2\)"),
+        ((Taps((3, 1), 2), (1, 1), (0,) * 4, 0, "auto", 0, False, (2, 1)), r"a kernel of \(5, 1\) does not fit"),
+        ((Taps((3, 1), 2), (1, 1), (0,) * 4, 0, "auto", 0, False, (1, 2)), r"a dilation of \(1, 2\) does not suit"),
+        ((Taps((1, 2), 2, 1, 2), (1, 1), (0,) * 4, 0, "auto", 0, False, (1, 2)), "a beat holds one column, or the"),
         ((Taps((1, 1), 2),), "changes nothing"),
         ((Taps((3, 3), 2), (0, 1)), "strides must be positive"),
         ((Taps((3, 3), 2), (1, 1), (0, -1, 0, 0)), "padding can't be negative"),
