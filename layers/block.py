@@ -7,6 +7,7 @@ From them follow, in the same file: `evaluate` (the numpy model of what goes ove
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 
@@ -104,6 +105,11 @@ class Block(Op):
     def beats_out(self) -> int:
         """Beats of a frame on the output stream."""
         return self.result.size // self.lanes_out
+
+    @property
+    def most_lanes(self) -> int:
+        """The most lanes of a block whose only choice they are; all its divisors are possible too."""
+        return math.gcd(*(type_.channels for type_ in (*self.inputs, self.result)))
 
     # --- when ---------------------------------------------------------------------------------------------------
 

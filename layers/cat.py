@@ -1,7 +1,8 @@
-"""Concatenation of channels: streams joined one behind the other within each pixel."""
+"""Concatenation: streams joined one behind the other within each pixel, each row or each frame."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from hwgen.layers.beatwise import BeatwiseComponent
 from hwgen.layers.block import Block, Resources, paced
 from hwgen.layers.elastic import counter, counter_cost, register, register_cost
 from hwgen.layers.stream import element_shape, layout
+from hwgen.ops import joined_shape
 from hwgen.tensor import TensorType
 
 
@@ -20,9 +22,10 @@ from hwgen.tensor import TensorType
 class Cat(Block):
     """For each pixel all beats of the first part, then of the second, and so on; a register holds the result.
 
-    The parts (at least 2) have the same height, width, frac and divisor; elements are extended to the common type. A
-    part's ready depends on the output's in the same cycle. A part that a beat has not reached yet has `needs` -1 in
-    that frame.
+    axis: 2 joins channels, pixel by pixel; 1 columns, row by row; 0 rows, the frames one after the other: then a part
+    waits while a frame of those before it passes. The parts (at least 2) are equal along the other axes, and in frac and
+    divisor; elements are extended to the common type. A part's ready depends on the output's in the same cycle. A part
+    that a beat has not reached yet has `needs` -1 in that frame.
     """
 
     output_room = 1
@@ -30,6 +33,7 @@ class Cat(Block):
 
     parts: tuple[TensorType, ...]
     lanes: int
+    axis: int = 2
 
     def __post_init__(self):
         if len(self.parts) < 2:
@@ -40,8 +44,7 @@ class Cat(Block):
             for name in ("frac", "divisor"):
                 if getattr(part, name) != getattr(first, name):
                     raise ValueError(f"{name} differs: {[getattr(p, name) for p in self.parts]}")
-            if part.shape[:2] != first.shape[:2]:
-                raise ValueError(f"heights or widths differ: {[p.shape for p in self.parts]}")
+        self.result  # noqa: B018  refuses shapes that differ
 
     @property
     def inputs(self):
@@ -49,7 +52,7 @@ class Cat(Block):
 
     @cached_property
     def result(self):
-        shape = (*self.parts[0].shape[:2], sum(part.channels for part in self.parts))
+        shape = joined_shape([part.shape for part in self.parts], self.axis)
         return replace(self.parts[0], shape=shape, lo=min(p.lo for p in self.parts), hi=max(p.hi for p in self.parts))
 
     @property
@@ -65,15 +68,16 @@ class Cat(Block):
         return self.beats_out
 
     def evaluate(self, *inputs):
-        return np.concatenate(inputs, axis=3)
+        return np.concatenate(inputs, axis=1 + self.axis)
 
     @cached_property
     def _turns(self) -> np.ndarray:
-        """(beats a pixel,): which part each beat comes from."""
-        return np.repeat(np.arange(len(self.parts)), [part.channels // self.lanes for part in self.parts])
+        """(beats of a round,): which part each beat comes from. A round is a pixel, a row, or a frame."""
+        beats = [math.prod(part.shape[self.axis :]) // self.lanes for part in self.parts]
+        return np.repeat(np.arange(len(self.parts)), beats)
 
     def needs(self, port=0):
-        return np.cumsum(np.tile(self._turns == port, self.result.pixels)) - 1
+        return np.cumsum(np.tile(self._turns == port, self.beats_out // len(self._turns))) - 1
 
     def schedule(self, *arrivals):
         turns = np.tile(self._turns, sum(map(len, arrivals)) // len(self._turns))
@@ -117,4 +121,5 @@ class Cat(Block):
         return Resources(lut=select) + control + register_cost(bits)
 
     def describe(self):
-        return f"Cat[{'+'.join(str(part.channels) for part in self.parts)} channels, {self.lanes} lanes]"
+        along = ("rows", "columns", "channels")[self.axis]
+        return f"Cat[{'+'.join(str(part.shape[self.axis]) for part in self.parts)} {along}, {self.lanes} lanes]"

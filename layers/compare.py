@@ -1,4 +1,4 @@
-"""x >= constant in LUTs alone, without a carry chain; and what comparisons cost."""
+"""x >= constants in LUTs alone, without a carry chain; and what comparisons cost."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def at_least(x: Value, bound: int) -> Value:
         bits[-1] = ~bits[-1]
         bound += 1 << (len(bits) - 1)
     return _at_least(bits, bound)
+
+
+def between(x: Value, lo: int, hi: int) -> Value:
+    """One bit: lo <= x < hi; 1 for a counter of nothing."""
+    return at_least(x, lo) & ~at_least(x, hi) if len(x) else Const(1)
 
 
 def _at_least(bits: list, bound: int) -> Value:

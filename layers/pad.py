@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 
 from hwgen import ops
 from hwgen.layers.beatwise import BeatwiseComponent
 from hwgen.layers.block import Block, Resources, paced
-from hwgen.layers.compare import at_least
+from hwgen.layers.compare import between
 from hwgen.layers.elastic import counter, counter_cost, register, register_cost
 from hwgen.layers.stream import layout
 from hwgen.tensor import TensorType
@@ -100,13 +100,9 @@ class Pad(Block):
         with m.If(moves):
             m.d.sync += begun.eq(~(last_group & last_column & last_row) & (begun | inside))
         m.d.comb += [
-            inside.eq(_between(x, left, left + width) & _between(y, top, top + height)),
+            inside.eq(between(x, left, left + width) & between(y, top, top + height)),
             o.valid.eq(pixel.valid | (begun & ~inside)),
             moves.eq(o.valid & o.ready),
             pixel.ready.eq(o.ready & inside),
         ]
         m.d.comb += [o.payload[k].eq(Mux(inside, pixel.payload[k], 0)) for k in range(self.lanes)]
-
-
-def _between(at, lo: int, hi: int):
-    return at_least(at, lo) & ~at_least(at, hi) if len(at) else Const(1)

@@ -158,10 +158,11 @@ def pooled(x: TensorType, kind: str, kernel: tuple[int, int], average: bool, sha
 
 
 def combine(kind: str, a: Value, b: Value) -> Value:
-    """The greater of two, or their sum."""
+    """The greater ("max") or the lesser ("min") of two, or their sum ("sum")."""
     if kind == "sum":
         return a + b
-    return Mux(_greater(a, b, Mux(0, a, b).shape()), a, b)
+    greater = _greater(a, b, Mux(0, a, b).shape())
+    return Mux(greater, a, b) if kind == "max" else Mux(greater, b, a)
 
 
 def accumulated(kind: str, first: Value, sofar: Value, value: Value) -> Value:

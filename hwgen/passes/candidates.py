@@ -143,8 +143,7 @@ def window_unit(node: Node) -> Unit:
 def lane_unit(node: Node) -> Unit:
     """The unit of a block whose only choice is its lanes, and where it has constants to keep, their memory."""
     block = node.op
-    most = int(np.gcd.reduce([type_.channels for type_ in (*block.inputs, block.result)]))
-    found = []
+    most, found = block.most_lanes, []
     for lanes in divisors(most):
         folded = replace(block, lanes=lanes)
         interval = max([folded.interval, folded.beats_out, *(folded.beats_in(k) for k in range(len(folded.inputs)))])

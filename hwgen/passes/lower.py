@@ -11,17 +11,20 @@ from itertools import count
 
 import numpy as np
 
-from hwgen import ops
+from hwgen import joins, moves, ops
 from hwgen.errors import ModelError
 from hwgen.graph import Graph, Node, Ref, verify
 from hwgen.layers.add import Add
 from hwgen.layers.block import Block
 from hwgen.layers.cat import Cat
+from hwgen.layers.crop import Crop
 from hwgen.layers.depthwise import DepthwiseNeuron
+from hwgen.layers.minmax import MinMax
 from hwgen.layers.neuron import Neuron
 from hwgen.layers.pad import Pad
 from hwgen.layers.pool import Pool
 from hwgen.layers.reduce import Reduce
+from hwgen.layers.reorder import Reorder
 from hwgen.layers.requantize import Requantize
 from hwgen.layers.scale import Scale
 from hwgen.layers.sink import Sink
@@ -193,7 +196,9 @@ def _pool(b: _Builder, node: Node) -> None:
 
 def _pooled(b: _Builder, node: Node, source: Ref, padding, by_zeros: bool = False) -> Ref:
     op, type_ = node.op, b.type(source)
-    if op.kernel == op.strides and not any(padding):
+    # Where there is but one window along an axis, its stride is none.
+    apart = all(k == s or k == n for k, s, n in zip(op.kernel, op.strides, type_.shape))
+    if apart and not any(padding):
         block = Pool(type_, op.kernel, op.kind, op.average, lanes=1)
         return b.add(node.name, block, source, layer=node.layer)
     taps = Taps(op.kernel, type_.channels)
@@ -240,8 +245,25 @@ def _add(b: _Builder, node: Node) -> None:
 
 def _concat(b: _Builder, node: Node) -> None:
     sources = [_aligned(b, node, k, m) for k, m in enumerate(node.op.multipliers)]
-    block = Cat(tuple(map(b.type, sources)), lanes=1)
+    block = Cat(tuple(map(b.type, sources)), lanes=1, axis=node.op.axis)
     b.bind(node, b.add(node.name, block, *sources, layer=node.layer))
+
+
+def _minmax(b: _Builder, node: Node) -> None:
+    sources = [_aligned(b, node, k, m) for k, m in enumerate(node.op.multipliers)]
+    block = MinMax(tuple(map(b.type, sources)), node.op.kind, lanes=1)
+    b.bind(node, b.add(node.name, block, *sources, layer=node.layer))
+
+
+def _crop(b: _Builder, node: Node) -> None:
+    source = b.input(node)
+    b.bind(node, b.add(node.name, Crop(b.type(source), node.op.amount, lanes=1), source, layer=node.layer))
+
+
+def _reorder(b: _Builder, node: Node) -> None:
+    source = b.input(node)
+    block = Reorder(b.type(source), node.op.loops, node.op.shape, lanes=1)
+    b.bind(node, b.add(node.name, block, source, layer=node.layer))
 
 
 LOWERINGS: dict[type, Callable[[_Builder, Node], None]] = {
@@ -254,5 +276,8 @@ LOWERINGS: dict[type, Callable[[_Builder, Node], None]] = {
     ops.Activation: _pointwise,
     ops.Add: _add,
     ops.Concat: _concat,
+    joins.MinMax: _minmax,
+    moves.Crop: _crop,
+    moves.Reorder: _reorder,
     ops.Reshape: _reshape,
 }

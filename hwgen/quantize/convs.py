@@ -19,7 +19,7 @@ def padding(build: LayerBuilder, x: Value, kernel: tuple[int, int], strides: tup
     build.need("padding", "valid", "same", change="use 'valid' or 'same'")
     if build.config.get("padding", "valid") == "valid":
         return (0, 0, 0, 0)
-    height, width = x.shape[0], x.shape[1]
+    height, width, _ = x.type.shape
     return same_padding(height, kernel[0], strides[0]) + same_padding(width, kernel[1], strides[1])
 
 

@@ -11,12 +11,13 @@ from hwgen.network import KerasLayer, Network
 from hwgen.ops import Function
 from hwgen.quantize.activations import name_of
 from hwgen.quantize.build import LayerBuilder, hardware_shape
+from hwgen.quantize.shapes import IDENTITIES
 from hwgen.tensor import TensorType
 
 MAX_INPUT_BITS = 32
 EXAMPLE = "'ufixed<8,0>' for 8-bit values in [0, 1), 'fixed<8,1>' for values in [-1, 1)"
 # What may stand between the input and its quantizer without changing a value.
-_SAME_VALUES = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "Flatten", "Reshape")
+_SAME_VALUES = (*IDENTITIES, "Flatten", "Reshape", "Permute", "RepeatVector", "Cropping1D", "Cropping2D")
 
 
 def parse_input_type(text: str, shape: tuple[int, int, int]) -> TensorType:
@@ -69,8 +70,11 @@ def _grid(network: Network, layer: KerasLayer, shape: tuple[int, int, int]) -> T
     """The type whose every value the layer, an activation, leaves as it is; None where there is none."""
     if layer.class_name not in ("Activation", "QActivation") or name_of(layer.config["activation"]):
         return None
-    function = LayerBuilder(layer, network.flavour, ()).function(layer.config["activation"])
-    return own_grid(function, shape)
+    builder = LayerBuilder(layer, network.flavour, ())
+    quantizer = builder.parse(layer.config["activation"])
+    if isinstance(getattr(quantizer, "alpha", None), tuple):
+        return None  # one grid a channel
+    return own_grid(builder.function(quantizer), shape)
 
 
 def own_grid(function: Function, shape: tuple[int, int, int]) -> TensorType | None:

@@ -14,10 +14,23 @@ from hwgen.quantize.build import LayerBuilder, Value
 from hwgen.quantize.convs import padding
 
 
+def _axes(build: LayerBuilder) -> int:
+    """1 or 2: how many axes the layer pools over. A sequence is one row."""
+    return 1 if build.layer.class_name.endswith("1D") else 2
+
+
+def _lengths(build: LayerBuilder, key: str) -> tuple[int, int]:
+    """Rows and columns of a size in the configuration."""
+    if _axes(build) == 2:
+        return build.pair(key)
+    value = build.config[key]
+    return 1, int(value if isinstance(value, int) else value[0])
+
+
 def _pool(build: LayerBuilder, kind: str, average: bool = False) -> Value:
-    x = build.need_rank(3)
-    kernel = build.pair("pool_size")
-    strides = kernel if build.config.get("strides") is None else build.pair("strides")
+    x = build.need_rank(_axes(build) + 1)
+    kernel = _lengths(build, "pool_size")
+    strides = kernel if build.config.get("strides") is None else _lengths(build, "strides")
     around = padding(build, x, kernel, strides)
     if kind == "sum" and any(around):
         reason = "averages over windows that reach into the padding divide by another count at the border"
@@ -26,11 +39,12 @@ def _pool(build: LayerBuilder, kind: str, average: bool = False) -> Value:
 
 
 def _global(build: LayerBuilder, kind: str, average: bool = False) -> Value:
-    x = build.need_rank(3)
+    axes = _axes(build)
+    x = build.need_rank(axes + 1)
     build.need("data_format", "channels_last", None, change="rebuild the model with channels last")
-    kept = bool(build.config.get("keepdims", False))
+    kept = (1,) * axes if build.config.get("keepdims", False) else ()
     op = Pool(kind, x.type.shape[:2], (1, 1), average=average)
-    return build.add("pool", op, x, shape=(1, 1, x.shape[2]) if kept else x.shape[2:])
+    return build.add("pool", op, x, shape=(*kept, x.shape[-1]))
 
 
 def max_pooling(build: LayerBuilder) -> Value:

@@ -22,6 +22,19 @@ def test_cat(seed):
     assert (block.result.frac, block.result.divisor) == (3, 7)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_and_columns(seed, axis):
+    rng = np.random.default_rng(seed)
+    lanes = int(rng.integers(1, 4))
+    shape = [*map(int, rng.integers(1, 4, 2)), lanes * int(rng.integers(1, 3))]
+    parts = []
+    for _ in range(2 + seed % 3):
+        shape[axis] = int(rng.integers(1, 5))
+        parts.append(TensorType(tuple(shape), int(rng.integers(-40, 1)), int(rng.integers(1, 200)), 1))
+    check_block(Cat(tuple(parts), lanes, axis), seed, lambda *x: np.concatenate(x, axis=1 + axis), frames=3)
+
+
 def test_parts_that_are_not_reached_yet():
     block = Cat((TensorType((1, 2, 2), 0, 1), TensorType((1, 2, 1), 0, 1)), 1)
     assert block.needs(0).tolist() == [0, 1, 1, 2, 3, 3]
@@ -40,3 +53,6 @@ def test_parts_that_do_not_suit_are_refused():
             Cat((a, other), 2)
     with pytest.raises(ValueError, match="at least 2 parts, not 1"):
         Cat((a,), 2)
+    for axis, text in ((0, "widths or channels differ"), (1, "heights or channels differ")):
+        with pytest.raises(ValueError, match=text):
+            Cat((a, TensorType((3, 3, 4), 0, 1)), 2, axis)
