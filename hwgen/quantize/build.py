@@ -129,14 +129,13 @@ class LayerBuilder:
 
         trainable: the layer calls the quantizer's _set_trainable_parameter, by which alpha=None means "auto_po2".
         """
-        quantizer = self._parse(self.config.get(key))
+        quantizer = self.parse(self.config.get(key))
         return quantizer.for_kernel() if trainable and quantizer else quantizer
 
-    def function(self, spec) -> Function | None:
+    def function(self, quantizer: Quantizer) -> Function:
         """A quantizer as activation."""
-        quantizer = self._parse(spec)
         try:
-            return None if quantizer is None else quantizer.function()
+            return quantizer.function()
         except UnsupportedQuantizer as problem:
             raise self._unsupported(problem) from problem
 
@@ -147,7 +146,8 @@ class LayerBuilder:
         except UnsupportedQuantizer as problem:
             raise self._unsupported(problem) from problem
 
-    def _parse(self, spec) -> Quantizer | None:
+    def parse(self, spec) -> Quantizer | None:
+        """What a configuration holds for a quantizer; None for None."""
         try:
             return parse(spec, self.flavour)
         except UnsupportedQuantizer as problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 import numpy as np
 
@@ -38,6 +39,8 @@ class Quantizer:
 
     flavour: str = field(default="0.9", kw_only=True)
 
+    divides_by_alpha: ClassVar[bool] = False  # it rounds x / alpha, not x
+
     def weights(self, latent: np.ndarray, channel_axis: int | tuple[int, ...] = -1) -> QuantizedWeights:
         """What QKeras makes of stored float32 weights. The scale is per element of `channel_axis`, in raster order
         where it names several axes (a depthwise kernel (h, w, c, m) has (-2, -1)). Raises UnsupportedQuantizer."""
@@ -71,8 +74,6 @@ def refuse_auto_activation(quantizer: Quantizer) -> None:
             f"{quantizer} as an activation takes its scale from each batch",
             "set alpha to a power of two",
         )
-    if isinstance(quantizer.alpha, tuple):
-        raise UnsupportedQuantizer(f"{quantizer} as an activation has one scale a channel", "set alpha to one number")
 
 
 def alpha_scale(quantizer: Quantizer) -> np.ndarray:

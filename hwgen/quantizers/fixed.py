@@ -18,9 +18,6 @@ from hwgen.quantizers.base import (
 from hwgen.quantizers.functions import Rounded, RoundedSum, Steps, Threshold
 from hwgen.quantizers.leastsquares import channel_axes, least_squares, round_po2
 
-# Products of alpha and a quantized value that float32 holds exactly.
-_FLOAT32_INTEGERS = 2**24
-
 
 @dataclass(frozen=True)
 class quantized_bits(Quantizer):
@@ -97,9 +94,5 @@ class quantized_bits(Quantizer):
             low = -alpha if self.keep_negative else Fraction(0)
             return Steps(str(self), (Threshold(Fraction(0)),), (low, alpha))
         lo, hi = self._bounds()
-        if max(-lo, hi) * alpha.numerator > _FLOAT32_INTEGERS:
-            raise UnsupportedQuantizer(
-                f"{self} as an activation rounds its products with alpha to float32", "set alpha to a power of two"
-            )
         step = Fraction(2) ** -self._frac * alpha
         return RoundedSum(str(self), (Rounded(Fraction(2) ** self._frac, step, lo * step, hi * step),))

@@ -152,7 +152,10 @@ class Steps(_Pointwise):
 
 @dataclass(frozen=True)
 class Line(_Pointwise):
-    """clip(gain · x + offset, lo, hi) without rounding, on a grid as fine as needed: relu, linear, hard_tanh."""
+    """clip(gain · x + offset, lo, hi) without rounding, on a grid as fine as needed: relu, linear, hard_tanh.
+
+    The gain may be over an odd number, which the divisor of the result then takes in.
+    """
 
     name: str
     gain: Fraction = Fraction(1)
@@ -160,17 +163,27 @@ class Line(_Pointwise):
     lo: Fraction | None = None
     hi: Fraction | None = None
 
+    @property
+    def dyadic(self) -> bool:
+        return self._odd == 1
+
+    @property
+    def _odd(self) -> int:
+        denominator = self.gain.denominator
+        return denominator // (denominator & -denominator)
+
     def _frac(self, x: TensorType) -> int:
         bounds = [v for v in (self.offset, self.lo, self.hi) if v]
-        return max([x.frac + common_exponent([self.gain]), *(common_exponent([v]) for v in bounds)])
+        return max([x.frac + common_exponent([self.gain * self._odd]), *(common_exponent([v]) for v in bounds)])
 
     def _divisor(self, x: TensorType) -> int:
-        return x.divisor
+        return x.divisor * self._odd
 
     def _raw(self, raw: np.ndarray, x: TensorType) -> np.ndarray:
         frac = self._frac(x)
-        gain, offset = _on_grid(self.gain, frac - x.frac), _on_grid(self.offset * x.divisor, frac)
-        bounds = [None if v is None else _on_grid(v * x.divisor, frac) for v in (self.lo, self.hi)]
+        gain, divisor = _on_grid(self.gain * self._odd, frac - x.frac), self._divisor(x)
+        offset = _on_grid(self.offset * divisor, frac)
+        bounds = [None if v is None else _on_grid(v * divisor, frac) for v in (self.lo, self.hi)]
         largest = max(abs(v) for v in (offset, *bounds) if v is not None)
         value = widened(raw, gain, largest) * gain + offset
         for bound, limit in zip(bounds, (np.maximum, np.minimum)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class quantized_linear(Quantizer):
     keep_negative: int = True
     alpha: None | str | float | tuple = None
     scale_axis: int | None = None
+
+    divides_by_alpha: ClassVar[bool] = True
 
     @property
     def _frac(self) -> int:

@@ -13,7 +13,7 @@ from hwgen.quantizers.fixed import quantized_bits
 from hwgen.quantizers.linear import quantized_linear
 from hwgen.quantizers.po2 import quantized_po2, quantized_relu_po2
 from hwgen.quantizers.relu import quantized_relu
-from hwgen.quantizers.smooth import EXACT_FUNCTIONS, ExactFunction, quantized_sigmoid, quantized_tanh
+from hwgen.quantizers.smooth import FUNCTIONS, ExactFunction, quantized_sigmoid, quantized_tanh
 from hwgen.quantizers.ternary import stochastic_ternary, ternary
 
 _CLASSES = {
@@ -56,7 +56,6 @@ _REFUSED = {
     "bernoulli": ("bernoulli is random at inference too", "use binary or stochastic_binary"),
     "quantized_ulaw": ("quantized_ulaw gives values off every fixed-point grid", "use quantized_bits"),
     "quantized_hswish": ("quantized_hswish isn't monotone", "use quantized_relu"),
-    "hard_sigmoid": ("hard_sigmoid differs between Keras and QKeras", "use quantized_sigmoid"),
     "tanh": ("'tanh' isn't exact", "use quantized_tanh"),
     "sigmoid": ("'sigmoid' isn't exact", "use quantized_sigmoid"),
     "softmax": ("softmax is only possible as the last layer", "use quantized_relu"),
@@ -116,7 +115,7 @@ def _positional(name: str, flavour: str) -> tuple[str, ...]:
 
 def _make(name: str, config: dict, flavour: str) -> Quantizer:
     name = name.rpartition(">")[2]
-    if name in EXACT_FUNCTIONS and not config:
+    if name in FUNCTIONS and not config:
         return ExactFunction(name, flavour=flavour)
     if name in _REFUSED:
         raise UnsupportedQuantizer(*_REFUSED[name])

@@ -42,17 +42,17 @@ class quantized_sigmoid(Quantizer):
         return RoundedSum(str(self), (line,))
 
 
-# On hard_sigmoid(x) = clip(x/2 + 1/2, 0, 1) and smooth_sigmoid(x) = clip(3x/16 + 1/2, 0, 1).
-_FUNCTIONS = {
+# QKeras's own, on hard_sigmoid(x) = clip(x/2 + 1/2, 0, 1) and smooth_sigmoid(x) = clip(3x/16 + 1/2, 0, 1).
+FUNCTIONS = {
     "linear": Line("linear"),
     "relu": Line("relu", lo=Fraction(0)),
+    "hard_sigmoid": Line("hard_sigmoid", _HALF, _HALF, Fraction(0), _ONE),
     "hard_tanh": Line("hard_tanh", lo=-_ONE, hi=_ONE),
     "smooth_tanh": Line("smooth_tanh", Fraction(3, 8), lo=-_ONE, hi=_ONE),
     "smooth_sigmoid": Line("smooth_sigmoid", Fraction(3, 16), _HALF, Fraction(0), _ONE),
     "binary_sigmoid": RoundedSum("binary_sigmoid", (Rounded(_HALF, _ONE, Fraction(0), _ONE, _HALF),)),
     "binary_tanh": RoundedSum("binary_tanh", (Rounded(_HALF, 2 * _ONE, -_ONE, _ONE, _HALF, -_ONE),)),
 }
-EXACT_FUNCTIONS = frozenset(_FUNCTIONS)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ExactFunction(Quantizer):
     name: str = "linear"
 
     def function(self):
-        return _FUNCTIONS[self.name]
+        return FUNCTIONS[self.name]
 
     def __str__(self):
         return self.name

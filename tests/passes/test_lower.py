@@ -22,7 +22,7 @@ from hwgen.layers.threshold import Threshold
 from hwgen.layers.view import View
 from hwgen.layers.window import Window
 from hwgen.passes.lower import lower
-from hwgen.quantize.activations import Relu
+from hwgen.quantize.rectifiers import Relu
 from hwgen.tensor import TensorType
 from tests.graphs import Clip, GraphBuilder, random_frames, same
 

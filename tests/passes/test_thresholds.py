@@ -7,7 +7,7 @@ import pytest
 
 from hwgen.ops import Activation, Scale
 from hwgen.passes.thresholds import find_thresholds
-from hwgen.quantize.activations import Relu
+from hwgen.quantize.rectifiers import Relu
 from hwgen.tensor import TensorType
 from tests.graphs import Clip
 

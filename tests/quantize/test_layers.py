@@ -7,7 +7,7 @@ import pytest
 
 from hwgen.graph import evaluate
 from hwgen.quantize import quantize
-from hwgen.quantize.activations import Relu
+from hwgen.quantize.rectifiers import Relu
 from hwgen.tensor import TensorType
 from tests.quantize.networks import chain, conv, dense, layer
 

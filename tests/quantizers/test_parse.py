@@ -68,7 +68,6 @@ def test_a_kernel_without_alpha_is_automatic():
         ("tanh", "'tanh' isn't exact; use quantized_tanh"),
         ("sigmoid", "'sigmoid' isn't exact; use quantized_sigmoid"),
         ("selu", "'selu' is not a known quantizer; use quantized_bits or quantized_relu"),
-        ("hard_sigmoid", "differs between Keras and QKeras; use quantized_sigmoid"),
         ("my_quantizer(3)", "'my_quantizer' is not a known quantizer"),
         ("quantized_linear(4)", "'quantized_linear' is not a known quantizer"),
         ("quantized_bits(4,0,alpha=auto_po2)", "can't be read as a quantizer; write it as"),
