@@ -185,6 +185,8 @@ def _frame(name: str, batch_shape) -> tuple[int, ...]:
     """The shape of one frame, from a shape that starts with the batch."""
     if not isinstance(batch_shape, list) or len(batch_shape) < 2:
         raise ModelError(f"has no input shape: {batch_shape!r}", layer=name, change="give keras.Input a shape")
+    if any(type(n) is int and n > limits.MAX_FRAME for n in batch_shape[1:]):
+        raise ModelError(f"has more than {limits.MAX_FRAME:,} values a frame", layer=name, change="use a smaller frame")
     if any(type(n) is not int or n < 1 for n in batch_shape[1:]):
         reason = f"its shape {tuple(batch_shape[1:])} leaves a dimension open"
         raise ModelError(reason, layer=name, change="give Input(shape=...) the size of a frame, such as (32, 32, 3)")

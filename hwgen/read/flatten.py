@@ -13,11 +13,11 @@ import numpy as np
 
 from hwgen.errors import ModelError
 from hwgen.network import KerasLayer, Network
+from hwgen.read import limits
 from hwgen.read.config import Layer, Model, Ref
 from hwgen.read.variables import check
 
 _REBUILD = "save the model again"
-MAX_CALLS = 2**16  # models that are called twice in models that are called twice multiply
 
 Tensor = tuple[str, int]  # a layer of the network, and which of its outputs
 
@@ -107,8 +107,7 @@ def _flatten(
         if layer.name in fed:
             continue
         name = prefix + _numbered(layer.name, call)
-        if next(number) > MAX_CALLS:
-            raise ModelError(f"layers are called more than {MAX_CALLS} times", layer=name, change="share fewer layers")
+        limits.check_layers(next(number))  # models that are called twice in models that are called twice multiply
         inbound = tuple(resolve(ref, name) for ref in layer.calls[call])
         if layer.model is not None:
             inner, results[layer.name, call] = _flatten(

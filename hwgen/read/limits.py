@@ -20,5 +20,6 @@ def check_text(text: str | bytes, what: str) -> None:
 
 
 def check_layers(count: int) -> None:
+    """Raises ModelError where a network has too many layers, each counted as often as it is called."""
     if count > MAX_LAYERS:
-        raise ModelError(f"the model has more than {MAX_LAYERS:,} layers", change=_SMALLER)
+        raise ModelError(f"layers are called more than {MAX_LAYERS:,} times", change=_SMALLER)

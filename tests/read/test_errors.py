@@ -321,7 +321,7 @@ def test_models_that_multiply():
         model["config"]["output_layers"] = [["d", 2, 0]]
         return model
 
-    assert "layers are called more than 65536 times; share fewer layers" in structure(nested(40))
+    assert "layers are called more than 4,096 times; that is no network for an FPGA" in structure(nested(40))
 
 
 def test_arguments_of_a_call():
