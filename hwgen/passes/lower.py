@@ -37,7 +37,7 @@ from hwgen.passes.chains import Chain, cheapest, falls
 
 def lower(graph: Graph) -> Graph:
     """The graph in hardware blocks. Raises ModelError where a layer has no exact hardware."""
-    builder = _Builder(graph)
+    builder = Builder(graph)
     for node in graph.nodes:
         LOWERINGS[type(node.op)](builder, node)
     outputs = []
@@ -50,7 +50,7 @@ def lower(graph: Graph) -> Graph:
     return verify(graph.with_nodes(builder.nodes, outputs=tuple(outputs)))
 
 
-class _Builder:
+class Builder:
     """Collects blocks, and remembers which block carries each value of the graph that is lowered."""
 
     def __init__(self, graph: Graph):
@@ -118,11 +118,11 @@ class _Builder:
         return consumers[0][0] if len(consumers) == 1 and ref not in self.graph.outputs else None
 
 
-def _input(b: _Builder, node: Node) -> None:
+def _input(b: Builder, node: Node) -> None:
     b.bind(node, b.add(node.name, Source(node.type, lanes=1), layer=node.layer))
 
 
-def _reshape(b: _Builder, node: Node) -> None:
+def _reshape(b: Builder, node: Node) -> None:
     chain = b.chain(node)
     same = node.op.shape == b.graph[node.inputs[0].node].type.shape
     if chain is not None and (same or not chain.pools):
@@ -135,7 +135,7 @@ def _reshape(b: _Builder, node: Node) -> None:
         b.bind(node, b.add(node.name, View(b.type(source), node.op.shape), source, layer=node.layer))
 
 
-def _pad(b: _Builder, node: Node) -> None:
+def _pad(b: Builder, node: Node) -> None:
     consumer = b.only_consumer(node)
     if consumer is not None and isinstance(consumer.op, (ops.Conv, ops.DepthwiseConv, ops.Pool)):
         own = consumer.op.padding
@@ -146,7 +146,7 @@ def _pad(b: _Builder, node: Node) -> None:
     b.bind(node, b.add(node.name, Pad(b.type(source), node.op.padding, lanes=1), source, layer=node.layer))
 
 
-def _windowed(b: _Builder, node: Node) -> tuple[Ref, tuple[int, int, int, int], bool]:
+def _windowed(b: Builder, node: Node) -> tuple[Ref, tuple[int, int, int, int], bool]:
     """(source, padding, padded by zeros) of a node with a window, its deferred zero padding included."""
     pad = b.pads.get(node.inputs[0])
     if pad is None:
@@ -154,12 +154,12 @@ def _windowed(b: _Builder, node: Node) -> tuple[Ref, tuple[int, int, int, int], 
     return b.input(pad), tuple(p + q for p, q in zip(pad.op.padding, node.op.padding)), True
 
 
-def _window(b: _Builder, node: Node, source: Ref, taps: Taps, padding, pad_value: int = 0) -> Ref:
+def _window(b: Builder, node: Node, source: Ref, taps: Taps, padding, pad_value: int = 0) -> Ref:
     window = Window(b.type(source), taps, node.op.strides, padding, pad_value)
     return b.add(f"{node.name}.window", window, source, layer=node.layer)
 
 
-def _conv(b: _Builder, node: Node) -> None:
+def _conv(b: Builder, node: Node) -> None:
     op = node.op
     source, padding, _ = _windowed(b, node)
     taps = Taps(op.kernel, b.type(source).channels)
@@ -169,7 +169,7 @@ def _conv(b: _Builder, node: Node) -> None:
     b.bind(node, b.add(node.name, neuron, source, layer=node.layer))
 
 
-def _depthwise(b: _Builder, node: Node) -> None:
+def _depthwise(b: Builder, node: Node) -> None:
     op = node.op
     source, padding, _ = _windowed(b, node)
     taps = Taps(op.kernel, b.type(source).channels)
@@ -179,7 +179,7 @@ def _depthwise(b: _Builder, node: Node) -> None:
     b.bind(node, b.add(node.name, neuron, source, layer=node.layer))
 
 
-def _pool(b: _Builder, node: Node) -> None:
+def _pool(b: Builder, node: Node) -> None:
     chain = b.chain(node) if node.op.kind == "max" else None
     if chain is not None and not chain.reshapes:
         narrows = chain.nodes[-1].type.width < b.type(chain.source).width
@@ -194,7 +194,7 @@ def _pool(b: _Builder, node: Node) -> None:
     b.bind(node, _pooled(b, node, *_windowed(b, node)))
 
 
-def _pooled(b: _Builder, node: Node, source: Ref, padding, by_zeros: bool = False) -> Ref:
+def _pooled(b: Builder, node: Node, source: Ref, padding, by_zeros: bool = False) -> Ref:
     op, type_ = node.op, b.type(source)
     # Where there is but one window along an axis, its stride is none.
     apart = all(k == s or k == n for k, s, n in zip(op.kernel, op.strides, type_.shape))
@@ -209,7 +209,7 @@ def _pooled(b: _Builder, node: Node, source: Ref, padding, by_zeros: bool = Fals
     return b.add(node.name, reduce, window, layer=node.layer)
 
 
-def _pointwise(b: _Builder, node: Node) -> None:
+def _pointwise(b: Builder, node: Node) -> None:
     """A scale or an activation: the end of a chain, whose blocks are made when something else reads it."""
     chain = b.chain(node)
     if chain is None or (chain.pools and falls(node)):
@@ -217,7 +217,7 @@ def _pointwise(b: _Builder, node: Node) -> None:
     b.chains[Ref(node.name)] = chain.then(node)
 
 
-def _aligned(b: _Builder, node: Node, k: int, multiplier: int) -> Ref:
+def _aligned(b: Builder, node: Node, k: int, multiplier: int) -> Ref:
     """Input k times a constant, on the grid of the node's result."""
     source = b.input(node, k)
     type_, name = b.type(source), f"{node.name}.align{k}"
@@ -236,37 +236,37 @@ def _aligned(b: _Builder, node: Node, k: int, multiplier: int) -> Ref:
     return source
 
 
-def _add(b: _Builder, node: Node) -> None:
+def _add(b: Builder, node: Node) -> None:
     sources = [b.input(node, k) for k in range(len(node.inputs))]
     types = tuple(map(b.type, sources))
     block = Add(types, node.op.multipliers, node.op.frac, node.op.divisor, lanes=1)
     b.bind(node, b.add(node.name, block, *sources, layer=node.layer))
 
 
-def _concat(b: _Builder, node: Node) -> None:
+def _concat(b: Builder, node: Node) -> None:
     sources = [_aligned(b, node, k, m) for k, m in enumerate(node.op.multipliers)]
     block = Cat(tuple(map(b.type, sources)), lanes=1, axis=node.op.axis)
     b.bind(node, b.add(node.name, block, *sources, layer=node.layer))
 
 
-def _minmax(b: _Builder, node: Node) -> None:
+def _minmax(b: Builder, node: Node) -> None:
     sources = [_aligned(b, node, k, m) for k, m in enumerate(node.op.multipliers)]
     block = MinMax(tuple(map(b.type, sources)), node.op.kind, lanes=1)
     b.bind(node, b.add(node.name, block, *sources, layer=node.layer))
 
 
-def _crop(b: _Builder, node: Node) -> None:
+def _crop(b: Builder, node: Node) -> None:
     source = b.input(node)
     b.bind(node, b.add(node.name, Crop(b.type(source), node.op.amount, lanes=1), source, layer=node.layer))
 
 
-def _reorder(b: _Builder, node: Node) -> None:
+def _reorder(b: Builder, node: Node) -> None:
     source = b.input(node)
     block = Reorder(b.type(source), node.op.loops, node.op.shape, lanes=1)
     b.bind(node, b.add(node.name, block, source, layer=node.layer))
 
 
-LOWERINGS: dict[type, Callable[[_Builder, Node], None]] = {
+LOWERINGS: dict[type, Callable[[Builder, Node], None]] = {
     ops.Input: _input,
     ops.Conv: _conv,
     ops.DepthwiseConv: _depthwise,
