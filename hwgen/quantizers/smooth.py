@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from hwgen.quantizers.base import Quantizer, UnsupportedQuantizer
+from hwgen.quantizers.base import Quantizer
+from hwgen.quantizers.curves import check_bits, real_sigmoid, real_tanh
 from hwgen.quantizers.functions import Line, Rounded, RoundedSum
 
 _ONE, _HALF = Fraction(1), Fraction(1, 2)
@@ -13,31 +14,35 @@ _ONE, _HALF = Fraction(1), Fraction(1, 2)
 
 @dataclass(frozen=True)
 class quantized_tanh(Quantizer):
-    """clip(round(x · m) / m, -1 + symmetric/m, 1 - 1/m), m = 2^(bits-1)."""
+    """clip(round(x · m) / m, -1 + symmetric/m, 1 - 1/m), m = 2^(bits-1); tanh(x) in place of x with use_real_tanh."""
 
     bits: int = 8
     symmetric: int = False
     use_real_tanh: int = False
 
     def function(self):
+        m = 2 ** (self.bits - 1)
         if self.use_real_tanh:
-            raise UnsupportedQuantizer(f"{self} needs a real tanh", "leave use_real_tanh out")
-        step = _ONE / 2 ** (self.bits - 1)
+            check_bits(self)
+            return real_tanh(self, int(self.symmetric) - m, m - 1, m)
+        step = _ONE / m
         return RoundedSum(str(self), (Rounded(1 / step, step, -_ONE + int(self.symmetric) * step, _ONE - step),))
 
 
 @dataclass(frozen=True)
 class quantized_sigmoid(Quantizer):
-    """clip(round((x/2 + 1/2) · m) / m, symmetric/m, 1 - 1/m), m = 2^bits."""
+    """clip(round((x/2 + 1/2) · m) / m, symmetric/m, 1 - 1/m), m = 2^bits; 1/(1 + exp(-x)) with use_real_sigmoid."""
 
     bits: int = 8
     symmetric: int = False
     use_real_sigmoid: int = False
 
     def function(self):
+        m = 2**self.bits
         if self.use_real_sigmoid:
-            raise UnsupportedQuantizer(f"{self} needs a real sigmoid", "leave use_real_sigmoid out")
-        step = _ONE / 2**self.bits
+            check_bits(self)
+            return real_sigmoid(self, int(self.symmetric), m - 1, m)
+        step = _ONE / m
         line = Rounded(_HALF / step, step, int(self.symmetric) * step, _ONE - step, offset=_HALF / step)
         return RoundedSum(str(self), (line,))
 

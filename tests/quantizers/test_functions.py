@@ -45,7 +45,16 @@ def _specs(flavour):
         for extra in ["", ",symmetric=True"]:
             yield f"quantized_tanh({bits}{extra})", bits + 2
             yield f"quantized_sigmoid({bits}{extra})", bits + 3
-    for name in ("hard_sigmoid", "hard_tanh", "smooth_tanh", "smooth_sigmoid", "binary_sigmoid", "binary_tanh", "relu", "linear"):
+    for name in (
+        "hard_sigmoid",
+        "hard_tanh",
+        "smooth_tanh",
+        "smooth_sigmoid",
+        "binary_sigmoid",
+        "binary_tanh",
+        "relu",
+        "linear",
+    ):
         yield name, 5
 
 
@@ -169,8 +178,6 @@ def test_the_grid_of_steps_follows_the_input_range():
         ("quantized_bits(4,0,alpha='auto')", "takes its scale from each batch; set alpha to a power of two"),
         ("binary(alpha='auto_po2')", "takes its scale from each batch"),
         ("quantized_linear(4,0,alpha=0.3)", "divides by alpha in float32; set alpha to a power of two"),
-        ("quantized_tanh(4,use_real_tanh=True)", "needs a real tanh; leave use_real_tanh out"),
-        ("quantized_sigmoid(4,use_real_sigmoid=True)", "needs a real sigmoid"),
         ("quantized_relu(4,0,0,0.3)", "negative_slope that isn't a power of two"),
         ("quantized_relu(4,0,1,relu_upper_bound=0.5,is_quantized_clip=False)", "upper bound together with"),
         ("binary(alpha=0)", "alpha that isn't positive"),
