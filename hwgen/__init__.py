@@ -11,7 +11,7 @@ _root = Path(__file__).resolve().parent.parent
 if (_root / "pyproject.toml").is_file() and (_root / "layers").is_dir():
     __path__.append(str(_root))
 
-__all__ = ["compile", "pareto", "__version__"]
+__all__ = ["check", "compile", "pareto", "__version__"]
 
 
 def __getattr__(name: str):
@@ -24,4 +24,8 @@ def __getattr__(name: str):
         from hwgen.api import pareto
 
         return pareto
+    if name == "check":
+        from hwgen.checking import check
+
+        return check
     raise AttributeError(f"module 'hwgen' has no attribute {name!r}")

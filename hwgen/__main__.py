@@ -10,7 +10,7 @@ from hwgen import __version__
 
 EXIT_CODES = """\
 exit codes:
-  0  done; where frames were simulated, every value was equal
+  0  done; where frames were simulated, every value was equal; with --check: the model is exact
   1  hardware and integer model differ (the first difference is named)
   2  something in the model, the frames, the options or the output folder is wrong
   3  the network does not fit the board, can't reach the rate that was asked for, or can't be placed (with --place)
@@ -27,15 +27,26 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("model", nargs="?", help="model file: .h5 (Keras 2 or 3) or .keras")
+    p.add_argument("model", nargs="?", help="model file: .h5 (Keras 2 or 3) or .keras, or .json with --weights")
+    p.add_argument(
+        "--weights", metavar="FILE", help="weights of a model given as JSON (model.to_json() and model.save_weights())"
+    )
+    p.add_argument(
+        "--check",
+        action="store_true",
+        help="build nothing: a table of all layers, whether each is exact, and everything to change in the model "
+        "(with -o also as check.json)",
+    )
     p.add_argument("--board", default="zybo", help="board to fold for (default: zybo; see --list-boards)")
     p.add_argument("--list-boards", action="store_true", help="print the boards with their resources, and stop")
     p.add_argument("-o", "--output", metavar="DIR", help="output folder (default: build/<model name>)")
     p.add_argument(
         "--input-type",
         metavar="TYPE",
+        action="append",
+        default=[],
         help="type of the input where the model doesn't say it: 'ufixed<8,0>' or 'fixed<8,1>' "
-        "(total bits, integer bits with the sign)",
+        "(total bits, integer bits with the sign); of one of several inputs: NAME=TYPE, as often as needed",
     )
     rate = p.add_argument_group("folding", "by default the highest rate that the estimate says fits the board")
     rate.add_argument("--fps", type=float, metavar="N", help="frames a second to reach")
@@ -51,7 +62,8 @@ def parser() -> argparse.ArgumentParser:
     prove.add_argument(
         "--simulate",
         metavar="FRAMES",
-        help="simulate the Verilog on these frames (.npy; or .npz with x and optionally y, expected)",
+        help="simulate the Verilog on these frames (.npy; or .npz with x, or an array for each input under its name, and "
+        "optionally y, expected, for further outputs y1, expected1, ...)",
     )
     prove.add_argument("--frames", type=int, metavar="N", help="simulate only the first N frames")
     prove.add_argument("--layer", metavar="NAME", help="simulate this layer alone, on what the integer model feeds it")
@@ -89,6 +101,10 @@ def main(arguments: list[str] | None = None) -> int:
             return list_boards()
         if options.model is None:
             p.error("a model file is needed (or --list-boards)")
+        if options.check:
+            from hwgen.check_table import run as check
+
+            return check(options, Path(options.model))
         from hwgen.cli import pareto, run
 
         return (pareto if options.pareto else run)(options, Path(options.model))

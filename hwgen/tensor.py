@@ -58,6 +58,12 @@ class TensorType:
         """The real value of raw 1."""
         return Fraction(2) ** -self.frac / self.divisor
 
+    @property
+    def fixed(self) -> str:
+        """As in `--input-type`: fixed<bits, those before the point with the sign>."""
+        over = f"/{self.divisor}" if self.divisor != 1 else ""
+        return f"{'' if self.signed else 'u'}fixed<{self.width},{self.width - self.frac}>{over}"
+
     def with_shape(self, shape: tuple[int, int, int]) -> TensorType:
         return replace(self, shape=shape)
 

@@ -21,7 +21,7 @@ def norm(**changes):
 REFUSED = {
     "lstm": (layer("LSTM"), "LSTM layers can't become streaming hardware; use"),
     "gru": (layer("QGRU"), "QGRU layers can't become"),
-    "unknown": (layer("Lambda"), "layers of class Lambda aren't supported; build the model of .*QConv2D"),
+    "unknown": (layer("Lambda"), "layers of class Lambda aren't supported; use layers in its place"),
     "float conv": (
         layer("Conv2D", weights={"kernel": ONE}),
         "Conv2D has float weights.*; use QConv2D.*_quantizer",
