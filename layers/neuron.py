@@ -14,7 +14,7 @@ from hwgen.layers.dot_plan import Loops, Plan
 from hwgen.layers.dot_products import DotProducts
 from hwgen.layers.serial_products import SerialProducts
 from hwgen.layers.serial_tables import MOST_WEIGHTS, SerialPlan, tables
-from hwgen.layers.taps import Taps
+from hwgen.layers.taps import Taps, divisors
 from hwgen.layers.weights import Weights, arithmetics, choose
 from hwgen.numeric import matmul
 from hwgen.ops import checked, sum_range
@@ -157,16 +157,20 @@ class Neuron(Block):
 
     @property
     def interval(self):
-        return self.input.pixels * self.loops.words
+        return self.beats_in() * self.fold
 
     def needs(self, port=0):
-        last = np.arange(1, self.input.pixels + 1) * self.taps.beats - 1
+        last = np.arange(self.loops.beats - 1, self.beats_in(), self.loops.beats)
         return np.repeat(last, self.fold)
+
+    def parallel_neurons(self, taps: Taps) -> list[int]:
+        """How many neurons can be computed in parallel with these taps; none where the taps don't suit."""
+        return divisors(self.weights.shape[3])
 
     def schedule(self, *arrivals):
         # A beat is taken in its last turn; the next one's first turn follows at once.
         taken = paced(arrivals[0] + self.fold - 1, self.fold)
-        last = taken[self.taps.beats - 1 :: self.taps.beats]
+        last = taken[self.loops.beats - 1 :: self.loops.beats]
         turns = np.arange(self.fold) - (self.fold - 1)
         return (taken,), (last[:, None] + turns).reshape(-1) + self.plan.latency
 

@@ -41,7 +41,7 @@ class WindowShape(Block):
             raise ValueError(f"window: padding can't be negative: {self.padding}")
         if any(d < 1 or (d > 1 and size == 1) for d, size in zip(self.dilation, self.taps.kernel)):
             raise ValueError(f"window: a dilation of {self.dilation} does not suit a kernel of {self.taps.kernel}")
-        if self.dilation[1] > 1 and not self.takes_box:
+        if self.dilation[1] > 1 and not self.takes(self.taps):
             raise ValueError("window: with dilated columns a beat holds one column, or the whole window")
         if self.spare < 0:
             raise ValueError(f"window: spare rows can't be negative: {self.spare}")
@@ -70,10 +70,9 @@ class WindowShape(Block):
         """Rows and columns from the first tap to the last."""
         return span(self.taps.kernel[0], self.dilation[0]), span(self.taps.kernel[1], self.dilation[1])
 
-    @property
-    def takes_box(self) -> bool:
-        """Whether the taps' box can be had: of dilated columns banks give one at a time, a shift register all."""
-        return self.dilation[1] == 1 or self.taps.columns == 1 or self.taps.beats == 1
+    def takes(self, taps: Taps) -> bool:
+        """Whether these taps' box can be had: of dilated columns banks give one at a time, a shift register all."""
+        return self.dilation[1] == 1 or taps.columns == 1 or taps.beats == 1
 
     @property
     def style(self) -> str:

@@ -22,6 +22,7 @@ from hwgen.layers.source import Source
 from hwgen.layers.taps import Taps, divisors
 from hwgen.layers.threshold import Threshold
 from hwgen.layers.window import Window
+from hwgen.tensor import TensorType
 
 KINDS = tuple(f.name for f in fields(Resources))
 DEEPEST_LUTS = 256  # words of weights in LUTs that are read in one cycle
@@ -117,11 +118,13 @@ def tap_unit(node: Node, window: Node | None) -> Unit:
     found = []
     for taps in boxes(node.op.taps):
         if window is None:
-            for block in _parallel(replace(node.op, taps=taps)):
+            for block in _parallel(node.op, taps, node.op.input):
                 found += [Folding((chosen,), chosen.interval, cost) for chosen, cost in _cheapest(_variants(block))]
             continue
+        if not window.op.takes(taps):
+            continue
         shapes = [(shape, vector(shape.cost())) for shape in replace(window.op, taps=taps).variants()]
-        for block in _parallel(replace(node.op, taps=taps, input=shapes[0][0].result)):
+        for block in _parallel(node.op, taps, shapes[0][0].result):
             pace = block.fold if isinstance(block, Neuron) else 1
             least = block.interval
             fronts = [(shape, cost, max(least, shape.interval_at(pace))) for shape, cost in shapes]
@@ -135,7 +138,8 @@ def tap_unit(node: Node, window: Node | None) -> Unit:
 
 def window_unit(node: Node) -> Unit:
     """The unit of a window for something else than neurons."""
-    shapes = [shape for taps in boxes(node.op.taps) for shape in replace(node.op, taps=taps).variants()]
+    suitable = [taps for taps in boxes(node.op.taps) if node.op.takes(taps)]
+    shapes = [shape for taps in suitable for shape in replace(node.op, taps=taps).variants()]
     found = [Folding((shape,), shape.interval, vector(shape.cost())) for shape in shapes]
     return Unit.of(node.layer, (node.name,), found, _demands(node.op))
 
@@ -159,13 +163,13 @@ def lane_unit(node: Node) -> Unit:
     return Unit.of(node.layer, (node.name,), found, demands)
 
 
-def _parallel(block: Block) -> Iterator[Block]:
-    """The numbers of neurons in parallel."""
+def _parallel(block: Block, taps: Taps, input: TensorType) -> Iterator[Block]:
+    """The block with these taps: a neuron with each number of neurons in parallel."""
     if not isinstance(block, Neuron):
-        yield block
+        yield replace(block, taps=taps, input=input)
         return
-    for neurons in divisors(block.result.channels):
-        yield replace(block, neurons=neurons)
+    for neurons in block.parallel_neurons(taps):
+        yield replace(block, taps=taps, input=input, neurons=neurons)
 
 
 def _variants(block: Block) -> Iterator[Block]:

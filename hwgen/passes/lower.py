@@ -19,6 +19,7 @@ from hwgen.layers.block import Block
 from hwgen.layers.cat import Cat
 from hwgen.layers.crop import Crop
 from hwgen.layers.depthwise import DepthwiseNeuron
+from hwgen.layers.grouped import GroupedNeuron
 from hwgen.layers.minmax import MinMax
 from hwgen.layers.neuron import Neuron
 from hwgen.layers.pad import Pad
@@ -154,27 +155,35 @@ def _windowed(b: Builder, node: Node) -> tuple[Ref, tuple[int, int, int, int], b
     return b.input(pad), tuple(p + q for p, q in zip(pad.op.padding, node.op.padding)), True
 
 
-def _window(b: Builder, node: Node, source: Ref, taps: Taps, padding, pad_value: int = 0) -> Ref:
-    window = Window(b.type(source), taps, node.op.strides, padding, pad_value)
+def _window(b: Builder, node: Node, source: Ref, taps: Taps, padding, pad_value: int = 0, dilation=(1, 1)) -> Ref:
+    window = Window(b.type(source), taps, node.op.strides, padding, pad_value, dilation=dilation)
     return b.add(f"{node.name}.window", window, source, layer=node.layer)
 
 
-def _conv(b: Builder, node: Node) -> None:
+def _positions(b: Builder, node: Node) -> tuple[Ref, Taps]:
+    """The positions that a convolution looks at: windows, or where they change nothing, the input itself."""
     op = node.op
     source, padding, _ = _windowed(b, node)
     taps = Taps(op.kernel, b.type(source).channels)
     if op.kernel != (1, 1) or op.strides != (1, 1) or any(padding):
-        source = _window(b, node, source, taps, padding)
-    neuron = Neuron(b.type(source), taps, op.weights, op.bias, op.frac, op.shift, neurons=1)
+        source = _window(b, node, source, taps, padding, dilation=op.dilation)
+    return source, taps
+
+
+def _conv(b: Builder, node: Node) -> None:
+    op = node.op
+    source, taps = _positions(b, node)
+    constants = op.weights, op.bias, op.frac, op.shift
+    if op.groups > 1:
+        neuron = GroupedNeuron(b.type(source), taps, *constants, groups=op.groups)
+    else:
+        neuron = Neuron(b.type(source), taps, *constants)
     b.bind(node, b.add(node.name, neuron, source, layer=node.layer))
 
 
 def _depthwise(b: Builder, node: Node) -> None:
     op = node.op
-    source, padding, _ = _windowed(b, node)
-    taps = Taps(op.kernel, b.type(source).channels)
-    if op.kernel != (1, 1) or op.strides != (1, 1) or any(padding):
-        source = _window(b, node, source, taps, padding)
+    source, taps = _positions(b, node)
     neuron = DepthwiseNeuron(b.type(source), taps, op.weights, op.bias, op.frac, op.shift)
     b.bind(node, b.add(node.name, neuron, source, layer=node.layer))
 
