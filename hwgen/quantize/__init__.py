@@ -15,7 +15,7 @@ from hwgen.errors import ModelError
 from hwgen.graph import Graph, Node, Ref, verify
 from hwgen.network import KerasLayer, Network
 from hwgen.ops import Input
-from hwgen.quantize import activations, convs, dense, linear, merges, norms, pools, shapes
+from hwgen.quantize import activations, convs, dense, linear, merges, norms, pools, separable, shapes
 from hwgen.quantize.build import LayerBuilder, Value
 from hwgen.quantize.frames import frames_to_raw, raw_to_real
 from hwgen.quantize.inputs import input_type as _input_type
@@ -30,15 +30,14 @@ READERS: dict[str, Callable[[LayerBuilder], Value]] = {
     "ThresholdedReLU": activations.thresholded_relu,
     "PReLU": activations.prelu,
     "Softmax": activations.softmax,
-    "QConv2D": convs.conv2d,
-    "QConv2DBatchnorm": convs.conv2d_batchnorm,
+    **dict.fromkeys(("QConv1D", "QConv2D"), convs.conv),
+    "QConv2DBatchnorm": convs.conv_batchnorm,
     "QDepthwiseConv2D": convs.depthwise,
     "QDepthwiseConv2DBatchnorm": convs.depthwise_batchnorm,
     "QDense": dense.dense,
     "QDenseBatchnorm": dense.dense_batchnorm,
-    "Conv2D": linear.refuse_float,
-    "DepthwiseConv2D": linear.refuse_float,
-    "Dense": linear.refuse_float,
+    **dict.fromkeys(("QSeparableConv1D", "QSeparableConv2D"), separable.separable),
+    **dict.fromkeys((*linear.FLOAT, *linear.FLOAT_ONLY), linear.refuse_float),
     **dict.fromkeys(("MaxPooling1D", "MaxPooling2D"), pools.max_pooling),
     **dict.fromkeys(("AveragePooling1D", "AveragePooling2D"), pools.average_pooling),
     **dict.fromkeys(("GlobalMaxPooling1D", "GlobalMaxPooling2D"), pools.global_max_pooling),

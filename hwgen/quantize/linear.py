@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from hwgen.numeric import common_exponent, scaled_integers
-from hwgen.ops import NO_PADDING, Conv, DepthwiseConv
+from hwgen.ops import Conv, DepthwiseConv
 from hwgen.quantize.activations import activate
 from hwgen.quantize.affine import exact, scale, stripped
 from hwgen.quantize.build import LayerBuilder, Value
@@ -22,15 +22,32 @@ def kernel(build: LayerBuilder, key: str, latent: np.ndarray) -> QuantizedWeight
     return build.quantized(quantizer, latent, (-2, -1) if key == "depthwise_quantizer" else -1)
 
 
+# Keras's layers of weights -> the quantizers that their QKeras classes take; those that have no such class.
+FLOAT = {
+    "Dense": ("kernel_quantizer",),
+    "Conv1D": ("kernel_quantizer",),
+    "Conv2D": ("kernel_quantizer",),
+    "Conv2DTranspose": ("kernel_quantizer",),
+    "DepthwiseConv2D": ("depthwise_quantizer",),
+    "SeparableConv1D": ("depthwise_quantizer", "pointwise_quantizer"),
+    "SeparableConv2D": ("depthwise_quantizer", "pointwise_quantizer"),
+}
+FLOAT_ONLY = {
+    "DepthwiseConv1D": "a QDepthwiseConv2D on (1, steps, channels)",
+    "Conv1DTranspose": "a QConv2DTranspose on (1, steps, channels)",
+}
+
+
 def refuse_float(build: LayerBuilder) -> Value:
-    """Plain Conv2D, Dense, DepthwiseConv2D: weights without a quantizer."""
+    """Plain Conv2D, Dense, DepthwiseConv2D, ...: weights without a quantizer."""
     name = build.layer.class_name
-    key = "depthwise_quantizer" if name.startswith("Depthwise") else "kernel_quantizer"
-    raise build.error(f"{name} has float weights, which can't become exact hardware", f"use Q{name}: {_example(key)}")
+    change = f"use {FLOAT_ONLY[name]}" if name in FLOAT_ONLY else f"use Q{name}: {_example(*FLOAT[name])}"
+    raise build.error(f"{name} has float weights, which can't become exact hardware", change)
 
 
-def _example(key: str) -> str:
-    return f"give it a {key}, such as {key}='quantized_bits(4, 0, alpha=1)'"
+def _example(*keys: str) -> str:
+    given = ", ".join(f"{key}='quantized_bits(4, 0, alpha=1)'" for key in keys)
+    return f"give it a {' and a '.join(keys)}, such as {given}"
 
 
 def bias(build: LayerBuilder, latent: np.ndarray | None, channels: int) -> list[Fraction]:
@@ -57,16 +74,16 @@ def weighted_sum(
     offsets: list[Fraction],
     *,
     depthwise: bool = False,
-    strides: tuple[int, int] = (1, 1),
-    padding: tuple[int, int, int, int] = NO_PADDING,
+    **place,
 ) -> Value:
     """Σ w·x + offset as a convolution, with a Scale after it where the weights' scale isn't one power of two.
 
     weights: raw is (Kh, Kw, C, N), or (Kh, Kw, C, m) where depthwise. offsets: real, one a channel of the result.
+    place: the op's own fields: strides, padding, ...
     """
     op = DepthwiseConv if depthwise else Conv
     raw, twos = stripped(weights.raw)
-    frac, place = weights.frac - twos, {"strides": strides, "padding": padding}
+    frac = weights.frac - twos
     if weights.scale is not None:
         scales = exact(weights.scale)
         zeros = np.zeros(len(offsets), dtype=np.int64)

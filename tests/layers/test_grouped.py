@@ -65,7 +65,9 @@ def check(block: GroupedNeuron, seed: int, frames: int = 2, **stalls) -> None:
 def test_random(seed):
     block = random_block(seed)
     check(block, seed)
-    check(block, seed, frames=3, **[{"stall_in": 0.4}, {"stall_out": 0.7}, {"stall_in": 0.3, "stall_out": 0.5}][seed % 3])
+    check(
+        block, seed, frames=3, **[{"stall_in": 0.4}, {"stall_out": 0.7}, {"stall_in": 0.3, "stall_out": 0.5}][seed % 3]
+    )
 
 
 def test_random_blocks_are_of_every_shape():
