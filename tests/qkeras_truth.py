@@ -113,7 +113,7 @@ def _compare_exactly(sample, layer, graph: Graph, raw: dict, sources: list[str])
     if name + ".act" in graph or f"{name}.act" == name:
         raise AssertionError("an activation is a layer's last node")
     own = [n for n in graph.nodes if n.layer == name]
-    if kind in ("QActivation", "Activation", "ReLU", "LeakyReLU"):
+    if kind in FUNCTIONS:
         _enclosed(sample, name, layer, *inputs[0], raw[name], node.type)
         return
     if kind in LINEAR and len(own) > 1 and type(own[-1].op).__name__ == "Activation":
@@ -202,14 +202,19 @@ def _per_channel(integers, unit, scales, offsets):
 
 
 def _conv2d(layer, x):
-    kernel, bias = layer.kernel, layer.bias if layer.use_bias else None
-    if "Batchnorm" in type(layer).__name__:
-        kernel, bias = _folded(layer)
+    kernel, bias = _weights(layer)
 
     def convolve(values, weights):
         return tf.nn.conv2d(values, weights, layer.strides, layer.padding.upper())
 
     return _linear(layer, x, kernel, layer.kernel_quantizer_internal, bias, convolve)
+
+
+def _weights(layer):
+    """Kernel and bias before their quantizers."""
+    if "Batchnorm" in type(layer).__name__:
+        return _folded(layer)
+    return _kernel(layer), layer.bias if layer.use_bias else None
 
 
 def _folded(layer):
@@ -218,26 +223,32 @@ def _folded(layer):
     gamma, beta, mean, variance = (
         np.asarray(w) for w in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
     )
-    inv = np.float32(1) / np.sqrt(variance + np.float32(norm.epsilon)) * gamma
+    inv = np.float32(1) / np.sqrt(variance + np.float32(norm.epsilon))
+    inv = inv * np.asarray(gamma) if norm.scale else inv
     bias = np.asarray(layer.bias) if layer.use_bias else np.float32(0)
-    ours = inv * np.asarray(layer.kernel), inv * (bias - mean) + beta
+    kernel = np.asarray(_kernel(layer))
+    factor = inv.reshape(kernel.shape[2:]) if "Depthwise" in type(layer).__name__ else inv
+    ours = factor * kernel, inv * (bias - mean) + beta
     for mine, theirs in zip(ours, layer.get_folded_weights()):
         assert np.allclose(mine, np.asarray(theirs), rtol=1e-5, atol=1e-6), layer.name
     return ours
+
+
+def _kernel(layer):
+    return layer.depthwise_kernel if hasattr(layer, "depthwise_kernel") else layer.kernel
 
 
 def _depthwise(layer, x):
     def convolve(values, weights):
         return tf.nn.depthwise_conv2d(values, weights, (1, *layer.strides, 1), layer.padding.upper())
 
-    kernel = layer.depthwise_kernel if hasattr(layer, "depthwise_kernel") else layer.kernel
-    bias = layer.bias if layer.use_bias else None
+    kernel, bias = _weights(layer)
     return _linear(layer, x, kernel, layer.depthwise_quantizer_internal, bias, convolve)
 
 
 def _dense(layer, x):
-    bias = layer.bias if layer.use_bias else None
-    return _linear(layer, x, layer.kernel, layer.kernel_quantizer_internal, bias, tf.linalg.matmul)
+    kernel, bias = _weights(layer)
+    return _linear(layer, x, kernel, layer.kernel_quantizer_internal, bias, tf.linalg.matmul)
 
 
 def _norm(layer, x):
@@ -246,12 +257,17 @@ def _norm(layer, x):
     mean, variance = (np.asarray(w) for w in (layer.moving_mean, layer.moving_variance))
     gamma = np.asarray(layer.gamma) if layer.scale else np.float32(1)
     beta = np.asarray(layer.beta) if layer.center else np.float32(0)
+    inverse_quantizer = None
     if "QBatch" in layer.__class__.__name__:
+        quantizers = [*layer.quantizers, None]
+        present = (layer.scale, layer.center, True, True)
         gamma, beta, mean, variance = (
-            np.asarray(quantizer(tf.constant(value)))
-            for quantizer, value in zip(layer.quantizers, (gamma, beta, mean, variance))
+            np.asarray(quantizer(tf.constant(value))) if quantizer and there else value
+            for quantizer, value, there in zip(quantizers, (gamma, beta, mean, variance), present)
         )
+        inverse_quantizer = quantizers[4]
     inv = np.float32(1) / np.sqrt(variance + np.float32(layer.epsilon)) * gamma
+    inv = np.asarray(inverse_quantizer(tf.constant(inv))) if inverse_quantizer else inv
     offset = beta - mean * inv
     exact = _per_channel(raw.astype(object), _unit(type), *([Fraction(float(v)) for v in c] for c in (inv, offset)))
     # The constants above are ours as much as Keras's: that they are the right ones, its rounded result shows.
@@ -302,12 +318,26 @@ def _zeros(layer, x):
     return np.pad(x[0], ((0, 0), *layer.padding, (0, 0))), _unit(x[1])
 
 
-LINEAR = ("QConv2D", "QConv2DBatchnorm", "QDepthwiseConv2D", "QDense")
+def _prelu(layer, x):
+    values, slopes = _fractions(x), np.asarray(layer.alpha).astype(np.float64)
+    scaled = np.vectorize(Fraction, otypes=[object])(slopes.reshape(-1)[None]) * np.minimum(values, 0)
+    return np.maximum(values, 0) + scaled, Fraction(1)
+
+
+# Monotone functions of one value; layers with a kernel, which may have an activation inside.
+FUNCTIONS = ("QActivation", "Activation", "ReLU", "LeakyReLU", "ThresholdedReLU", "QAdaptiveActivation")
+LINEAR = (
+    *("QConv2D", "QConv2DBatchnorm", "QDepthwiseConv2D", "QDepthwiseConv2DBatchnorm"),
+    *("QDense", "QDenseBatchnorm"),
+)
 EXACT = {
     "QConv2D": _conv2d,
     "QConv2DBatchnorm": _conv2d,
     "QDepthwiseConv2D": _depthwise,
+    "QDepthwiseConv2DBatchnorm": _depthwise,
     "QDense": _dense,
+    "QDenseBatchnorm": _dense,
+    "PReLU": _prelu,
     "BatchNormalization": _norm,
     "QBatchNormalization": _norm,
     "MaxPooling2D": _max_pool,
