@@ -21,11 +21,11 @@ import numpy as np
 
 from hwgen import boards, compiler, html, report
 from hwgen.errors import OptionError
-from hwgen.frames import Frames
+from hwgen.frames import Frames, by_input, scores
 from hwgen.graph import evaluate
 from hwgen.output import OutputFolder
 from hwgen.passes.emit import emit
-from hwgen.quantize import frames_to_raw, raw_to_real
+from hwgen.quantize import InputType, frames_to_raw, raw_to_real
 from hwgen.tradeoff import pareto
 
 Progress = Callable[..., None]
@@ -38,7 +38,8 @@ def compile(
     model,
     board: str = "zybo",
     *,
-    input_type: str | None = None,
+    weights: str | Path | None = None,
+    input_type: InputType = None,
     fps: float | None = None,
     interval: int | None = None,
     clock_mhz: float | None = None,
@@ -47,9 +48,11 @@ def compile(
 ) -> Design:
     """Compiles a QKeras model for a board.
 
-    model:      path of a .h5 or .keras file, or a Keras model in memory.
+    model:      path of a .h5 or .keras file, or of what model.to_json() returned, or a Keras model in memory.
+    weights:    path of the weights of a model whose architecture is JSON.
     board:      a name in `hwgen.boards.BOARDS`.
-    input_type: 'ufixed<8,0>' or 'fixed<8,1>' (total bits, integer bits with the sign), where the model doesn't say it.
+    input_type: 'ufixed<8,0>' or 'fixed<8,1>' (total bits, integer bits with the sign), where the model doesn't say it; a
+                dict of them by input, where a model has several that differ.
     fps, interval: the rate to reach, as frames a second at the clock or as cycles a frame; by default the highest that
                 fits the board by the estimate.
     clock_mhz:  the clock to report for; the board's own by default.
@@ -68,6 +71,7 @@ def compile(
     compiled = compiler.run(
         model,
         target,
+        weights=weights,
         input_type=input_type,
         interval=interval,
         dump_ir=None if dump_ir is None else Path(dump_ir),
@@ -101,7 +105,8 @@ class Design:
     def evaluate(self, frames) -> np.ndarray | list[np.ndarray]:
         """The outputs before any softmax, as `model.predict` would give them; a list where there are several.
 
-        frames: real values, (n, ...) as the model takes them. Raises FrameError.
+        frames: real values, (n, ...) as the model takes them; where it has several inputs a list in its order, or a dict
+        by their names. Raises FrameError.
         """
         graph = self.compiled.integer
         values = evaluate(graph, self.raw(frames))
@@ -109,13 +114,10 @@ class Design:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def raw(self, frames) -> dict[str, np.ndarray]:
-        """Frames as raw integers, by input node; a dict of name -> frames where the model has several inputs."""
+        """Frames, as `evaluate` takes them, as raw integers by input node."""
         graph = self.compiled.integer
-        if isinstance(frames, Frames):
-            frames = frames.x
-        if not isinstance(frames, dict):
-            frames = dict.fromkeys(graph.inputs[:1], frames)
-        return {name: frames_to_raw(graph, frames.get(name), name) for name in graph.inputs}
+        found = by_input(graph.inputs, frames)
+        return {name: frames_to_raw(graph, found[name], name) for name in graph.inputs}
 
     def _real(self, graph, ref, raw: np.ndarray) -> np.ndarray:
         type_ = graph[ref.node].type
@@ -140,8 +142,8 @@ class Design:
     ):
         """Runs the Verilog under cocotb, frame behind frame, and compares every block's stream with the integer model.
 
-        frames: real values (n, ...), n >= 2 for a steady interval, or `hwgen.frames.Frames` with labels and expected
-        outputs.
+        frames: as `evaluate` takes them, two or more for a steady interval, or `hwgen.frames.Frames` with labels and
+        expected outputs.
         layer: simulate this Keras layer alone, on what the integer model feeds it. Returns a SimResult, whose
         `outputs` are
         real values by output name. Raises DifferenceError that names the first difference, FrameError, ToolMissing.
@@ -179,7 +181,7 @@ class Design:
         if layer is None:
             self.simulated = result
             if isinstance(frames, Frames):
-                self.accuracy = self._score(frames, real[names[0]])
+                self.accuracy = scores(frames, list(real.values()))
         return result.check()
 
     def _output_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -190,26 +192,6 @@ class Design:
             sink: integer.frame_shape.get(ref.node, integer[ref.node].type.shape)
             for sink, ref in zip(sinks, integer.outputs)
         }
-
-    def _score(self, frames: Frames, outputs: np.ndarray) -> dict | None:
-        """Accuracy in hardware beside that of the model itself, where labels or its own outputs came with the frames."""
-        if frames.y is None and frames.expected is None:
-            return None
-        scores = outputs.reshape(len(frames.x), -1)
-        score: dict = {"frames": len(frames.x)}
-        if frames.y is not None:
-            labels = np.asarray(frames.y).reshape(-1)
-            score["hardware"] = float((scores.argmax(axis=1) == labels).mean())
-        if frames.expected is not None:
-            expected = np.asarray(frames.expected, dtype=np.float64).reshape(len(frames.x), -1)
-            if expected.shape != scores.shape:
-                raise OptionError(
-                    f"'expected' has {expected.shape[1]} values a frame, the network gives {scores.shape[1]}"
-                )
-            if frames.y is not None:
-                score["QKeras"] = float((expected.argmax(axis=1) == labels).mean())
-            score["outputs equal"] = int((scores == expected).all(axis=1).sum())
-        return score
 
     def synthesize(self, *, netlist: bool = False, progress: Progress | None = None):
         """Runs Yosys on the Verilog. Returns a SynthResult with measured resources, whole and by block.

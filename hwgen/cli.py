@@ -15,6 +15,7 @@ from hwgen import api, boards, place, report
 from hwgen.errors import DifferenceError, DoesNotFit, HwgenError, OptionError, ToolFailed, ToolMissing
 from hwgen.frames import load
 from hwgen.output import check_ours
+from hwgen.quantize.inputs import parse_options
 
 
 def list_boards() -> int:
@@ -59,7 +60,8 @@ def run(options: argparse.Namespace, model: Path) -> int:
         design = api.compile(
             model,
             options.board,
-            input_type=options.input_type,
+            weights=options.weights,
+            input_type=parse_options(options.input_type),
             fps=options.fps,
             interval=options.interval,
             clock_mhz=options.clock,
@@ -118,7 +120,14 @@ def pareto(options: argparse.Namespace, model: Path) -> int:
     target = Path(options.output) if options.output else Path("build") / f"{model.stem}-pareto"
     check_ours(target)
     with stages(options.quiet) as show:
-        found = api.pareto(model, options.board, input_type=options.input_type, clock_mhz=options.clock, progress=show)
+        found = api.pareto(
+            model,
+            options.board,
+            weights=options.weights,
+            input_type=parse_options(options.input_type),
+            clock_mhz=options.clock,
+            progress=show,
+        )
         written = found.write(target)
     console = Console(quiet=options.quiet, soft_wrap=False)
     console.print(found.table())

@@ -21,7 +21,7 @@ from hwgen.passes.fold import Folder, Infeasible, Plan, fastest
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
 from hwgen.passes.schedule import Timing, timing
-from hwgen.quantize import quantize
+from hwgen.quantize import InputType, quantize
 from hwgen.read import read
 
 Progress = Callable[[str], None]  # called with the name of each stage as it starts
@@ -68,14 +68,15 @@ def run(
     model,
     board: Board,
     *,
-    input_type: str | None = None,
+    weights: str | Path | None = None,
+    input_type: InputType = None,
     interval: int | None = None,
     dump_ir: Path | None = None,
     progress: Progress = lambda stage: None,
 ) -> Compiled:
     """read → quantize → lower → fold → fork → buffer (→ emit, on demand).
 
-    model: path or Keras model. interval: cycles a frame to reach, or None for the fewest that fit the board.
+    model, weights: as of `hwgen.read.read`. interval: cycles a frame to reach, or None for the fewest that fit the board.
     dump_ir: folder that gets the graph after each pass as text. Raises HwgenError.
     """
 
@@ -87,7 +88,7 @@ def run(
         return graph
 
     progress("reading the model")
-    network = read(model)
+    network = read(model, weights)
     progress("quantizing")
     integer = stage("quantize", quantize(network, input_type))
     progress("lowering to blocks")

@@ -26,6 +26,7 @@ def page(report: dict) -> str:
     parts = [_facts(report), _board(report), _layers(report)]
     if "place" in report:
         parts.append(_place(report["place"]))
+    parts.append(_ports(report))
     if report["fifos"]:
         parts.append(_fifos(report))
     body = "\n".join(parts)
@@ -104,6 +105,22 @@ def _layers(report: dict) -> str:
         "point at a row for its blocks</small></caption>"
     )
     return f"<h2>Layers</h2><table>{head}{''.join(rows)}</table>"
+
+
+def _ports(report: dict) -> str:
+    rows = []
+    for port in report["ports"]:
+        shape = "×".join(map(str, port["shape"]))
+        last = "the greatest value's index" if port.get("top1") else ""
+        rows.append(
+            f"<tr><td>{port['name']}<td>{escape(port['layer'])}<td>{shape}<td>{escape(port['type'])}"
+            f'<td class="n">{port["bytes"]}<td class="n">{port["lanes"]}<td>{last}'
+        )
+    head = (
+        '<tr><th>port<th>input or output<th>frame<th>type<th class="n">bytes a value<th class="n">values a beat'
+        "<th>TUSER with TLAST"
+    )
+    return f"<h2>Ports</h2><table>{head}{''.join(rows)}</table>"
 
 
 def _fifos(report: dict) -> str:

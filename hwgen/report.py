@@ -9,11 +9,13 @@ from dataclasses import asdict
 
 from hwgen import __version__
 from hwgen.graph import Graph, Node
+from hwgen.layers.axi import element_bytes
 from hwgen.layers.block import Resources
 from hwgen.layers.depthwise import DepthwiseNeuron
 from hwgen.layers.fifo import Fifo
 from hwgen.layers.neuron import Neuron
 from hwgen.passes.buffer import bounds
+from hwgen.passes.emit import port_prefix
 from hwgen.passes.faster import Faster
 from hwgen.passes.schedule import interval_in_place
 
@@ -69,6 +71,7 @@ def build(design) -> dict:
         "faster": _faster(compiled.faster),
         "fits": all(estimated[kind] <= budget[kind] for kind in KINDS),
         "resources": {"board": budget, "estimated": estimated},
+        "ports": _ports(compiled),
         "layers": [_layer(name, nodes, compiled) for name, nodes in by_layer(compiled.hardware).items()],
         "fifos": _fifos(compiled),
     }
@@ -96,6 +99,20 @@ def _layer(name: str, nodes: list[Node], compiled) -> dict:
         "resources": {"estimated": resources(total(nodes))},
         "blocks": [{"name": n.name, "block": n.op.describe(), "folding": folding(n)} for n in nodes],
     }
+
+
+def _ports(compiled) -> list[dict]:
+    """The outer AXI4-Streams: which input or output each carries, of which layer, and how its values lie in it."""
+    hardware, integer = compiled.hardware, compiled.integer
+    ends = [("s", name, name) for name in hardware.inputs]
+    ends += [("m", sink.node, ref.node) for sink, ref in zip(hardware.outputs, integer.outputs)]
+    found = []
+    for direction, name, layer in ends:
+        node, before = hardware[name], sum(port["name"].startswith(direction) for port in found)
+        entry = {"name": port_prefix(direction, before), "layer": layer, "shape": list(integer.frame_shape[layer])}
+        entry |= {"type": _type(node.type), "bytes": element_bytes(node.type), "lanes": node.op.lanes_out}
+        found.append(entry | ({"top1": node.op.top1} if direction == "m" else {}))
+    return found
 
 
 def _fifos(compiled) -> list[dict]:
@@ -228,6 +245,8 @@ def summary(report: dict) -> list[str]:
             text += f" = {best:,.1f} µs"
         lines.append(text)
     lines.insert(1, f"next faster: {report['faster']['text']}")
+    if len(report["ports"]) > 2:
+        lines.append("ports: " + ", ".join(f"{port['name']} {port['layer']}" for port in report["ports"]))
     if "place" in report:
         lines.append(_clock(report))
     if "exact" in report:
@@ -240,11 +259,10 @@ def summary(report: dict) -> list[str]:
     if "accuracy" in report:
         accuracy = report["accuracy"]
         parts = [f"{name} {100 * value:.1f} %" for name, value in accuracy.items() if isinstance(value, float)]
-        lines.append(f"accuracy: {', '.join(parts)} on {accuracy['frames']} labelled frames")
-        if "outputs equal" in accuracy:
-            lines.append(
-                f"outputs equal to the model's own: {accuracy['outputs equal']} of {accuracy['frames']} frames"
-            )
+        if parts:
+            lines.append(f"accuracy: {', '.join(parts)} on {accuracy['frames']} labelled frames")
+        for name in (name for name in accuracy if name.endswith("outputs equal")):
+            lines.append(f"{name} to the model's own: {accuracy[name]} of {accuracy['frames']} frames")
     return lines
 
 

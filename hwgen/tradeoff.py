@@ -20,7 +20,7 @@ from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
 from hwgen.passes.schedule import timing
 from hwgen.plot import Limit, Line, svg
-from hwgen.quantize import quantize
+from hwgen.quantize import InputType, quantize
 from hwgen.read import read
 from hwgen.report import KINDS, SHOWN, resources
 
@@ -107,7 +107,8 @@ def pareto(
     model,
     board: str = "zybo",
     *,
-    input_type: str | None = None,
+    weights: str | Path | None = None,
+    input_type: InputType = None,
     clock_mhz: float | None = None,
     progress: Callable[..., None] = lambda stage, fraction=None: None,
 ) -> Pareto:
@@ -118,7 +119,7 @@ def pareto(
     target = boards.find(board)
     clock = boards.clock(target, clock_mhz)
     progress("reading the model")
-    integer = quantize(read(model), input_type)
+    integer = quantize(read(model, weights), input_type)
     progress("folding")
     folder = Folder(lower(integer), target.budget)
     try:

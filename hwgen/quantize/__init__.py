@@ -9,18 +9,21 @@ and sums below 2^24 steps. Elsewhere it is the same model in exact arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hwgen.errors import ModelError
 from hwgen.graph import Graph, Node, Ref, verify
 from hwgen.network import KerasLayer, Network
 from hwgen.ops import Input
-from hwgen.quantize import activations, convs, dense, linear, merges, norms, pools, separable, shapes
+from hwgen.quantize import activations, adaptive, convs, dense, linear, merges, norms, pools, separable, shapes
 from hwgen.quantize.build import LayerBuilder, Value
 from hwgen.quantize.frames import frames_to_raw, raw_to_real
-from hwgen.quantize.inputs import input_type as _input_type
+from hwgen.quantize.inputs import InputType, input_types
+from hwgen.quantize.refusals import unknown_layer
+from hwgen.read.limits import MAX_FRAME
+from hwgen.tensor import TensorType
 
-__all__ = ["READERS", "frames_to_raw", "quantize", "raw_to_real"]
+__all__ = ["READERS", "InputType", "frames_to_raw", "quantize", "raw_to_real"]
 
 READERS: dict[str, Callable[[LayerBuilder], Value]] = {
     "Activation": activations.activation,
@@ -29,6 +32,7 @@ READERS: dict[str, Callable[[LayerBuilder], Value]] = {
     "LeakyReLU": activations.leaky_relu,
     "ThresholdedReLU": activations.thresholded_relu,
     "PReLU": activations.prelu,
+    "QAdaptiveActivation": adaptive.adaptive,
     "Softmax": activations.softmax,
     **dict.fromkeys(("QConv1D", "QConv2D"), convs.conv),
     "QConv2DBatchnorm": convs.conv_batchnorm,
@@ -62,28 +66,24 @@ READERS: dict[str, Callable[[LayerBuilder], Value]] = {
     **dict.fromkeys(shapes.IDENTITIES, shapes.identity),
 }
 
-_RECURRENT = ("LSTM", "GRU", "RNN", "Bidirectional", "TimeDistributed")
 
-
-def quantize(network: Network, input_type: str | None = None) -> Graph:
+def quantize(network: Network, input_type: InputType = None) -> Graph:
     """The network as a graph of integer ops; each layer's result is the node of the layer's name.
 
-    input_type: 'ufixed<W,I>' or 'fixed<W,I>' for the frames; None takes the grid of the quantizer that the model
-                starts with.
+    input_type: 'ufixed<W,I>' or 'fixed<W,I>' for the frames, or a dict of them by input; None, and what isn't in the
+                dict, takes the grid of the quantizer that the model starts with.
     Raises ModelError, which names the layer, for what can't be exact hardware, OptionError for a bad input_type.
     """
     values: dict[str, Value] = {}
     nodes: list[Node] = []
-    for layer in network.layers:
-        if layer.class_name == "InputLayer":
-            type = _input_type(network, layer, input_type)
-            nodes.append(Node(layer.name, Input(type), (), type, layer.name))
-            values[layer.name] = Value(Ref(layer.name), type, tuple(int(n) for n in layer.config["shape"]))
-        else:
-            made, value = _read(layer, network.flavour, values)
-            nodes += made
-            values[layer.name] = value
     inputs = tuple(name for name, _ in network.inputs)
+    for layer, type in input_types(network, input_type):  # in the model's order: the ports stand in that of the nodes
+        made, values[layer.name] = read_input(layer, type)
+        nodes.append(made)
+    for layer in network.layers:
+        if layer.class_name != "InputLayer":
+            made, values[layer.name] = read_layer(layer, network.flavour, values)
+            nodes += made
     outputs = [values[name] for name, _ in network.outputs]
     graph = Graph(
         name=network.name,
@@ -96,11 +96,17 @@ def quantize(network: Network, input_type: str | None = None) -> Graph:
     return verify(graph)
 
 
-def _read(layer: KerasLayer, flavour: str, values: dict[str, Value]) -> tuple[list[Node], Value]:
-    """The nodes of one layer and its result."""
+def read_input(layer: KerasLayer, type: TensorType) -> tuple[Node, Value]:
+    """The node of an InputLayer, and its value."""
+    value = Value(Ref(layer.name), type, tuple(int(n) for n in layer.config["shape"]))
+    return Node(layer.name, Input(type), (), type, layer.name), _of_a_size(layer, value)
+
+
+def read_layer(layer: KerasLayer, flavour: str, values: Mapping[str, Value]) -> tuple[list[Node], Value]:
+    """The nodes of one layer and its result. values: those of the layers that it reads. Raises ModelError."""
     reader = READERS.get(layer.class_name)
     if reader is None:
-        raise _unknown(layer)
+        raise unknown_layer(layer)
     for source, index in layer.inbound:
         if index:
             raise ModelError(f"reads output {index} of {source!r}", layer=layer.name, change="use one output a layer")
@@ -108,14 +114,18 @@ def _read(layer: KerasLayer, flavour: str, values: dict[str, Value]) -> tuple[li
             change = "end the model with the softmax, or use a quantized activation"
             raise ModelError("a softmax inside the network isn't exact", layer=values[source].softmax, change=change)
     build = LayerBuilder(layer, flavour, tuple(values[source] for source, _ in layer.inbound))
-    value = build.finish(reader(build))
-    return build.nodes, value
+    try:
+        value = build.finish(reader(build))
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
+        what = f"{type(problem).__name__}: {problem}".splitlines()[0][:120]
+        change = "save the model again with Keras, or tell hwgen's authors"
+        raise build.error(f"its configuration can't be understood ({what})", change) from problem
+    return build.nodes, _of_a_size(layer, value)
 
 
-def _unknown(layer: KerasLayer) -> ModelError:
-    if any(word in layer.class_name for word in _RECURRENT):
-        reason = f"{layer.class_name} layers can't become streaming hardware"
-        return ModelError(reason, layer=layer.name, change="use convolutions or dense layers in its place")
-    known = ", ".join(sorted(name for name in READERS if READERS[name] is not linear.refuse_float))
-    change = f"build the model of {known}"
-    return ModelError(f"layers of class {layer.class_name} aren't supported", layer=layer.name, change=change)
+def _of_a_size(layer: KerasLayer, value: Value) -> Value:
+    """The value; ModelError where it is absurdly large, before anything is made of that size."""
+    if value.type.size > MAX_FRAME:
+        reason = f"its result has more than {MAX_FRAME:,} values a frame"
+        raise ModelError(reason, layer=layer.name, change="use a smaller network")
+    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from hwgen.quantize.build import LayerBuilder, hardware_shape
 from hwgen.quantize.shapes import IDENTITIES
 from hwgen.tensor import TensorType
 
+InputType = str | Mapping[str, str] | None  # as `quantize` takes it
 MAX_INPUT_BITS = 32
 EXAMPLE = "'ufixed<8,0>' for 8-bit values in [0, 1), 'fixed<8,1>' for values in [-1, 1)"
 # What may stand between the input and its quantizer without changing a value.
@@ -36,8 +38,30 @@ def parse_input_type(text: str, shape: tuple[int, int, int]) -> TensorType:
     return TensorType(shape, lo, hi, width - integer)
 
 
-def input_type(network: Network, layer: KerasLayer, text: str | None) -> TensorType:
-    """The type of one InputLayer. Raises ModelError where neither the user nor the model says it."""
+def parse_options(texts: Sequence[str]) -> InputType:
+    """What --input-type was given: a type for all inputs, or NAME=TYPE for some. Raises OptionError."""
+    named = dict(text.rpartition("=")[::2] for text in texts)
+    if "" in named and len(texts) > 1 or len(named) < len(texts):
+        raise OptionError("--input-type more than once needs a different input each time: --input-type NAME=TYPE")
+    return named.get("", named) if named else None
+
+
+def input_types(network: Network, given: InputType) -> list[tuple[KerasLayer, TensorType]]:
+    """The InputLayers and their types, in the model's order. Raises ModelError for an input whose type nobody says."""
+    layers = [network.layer(name) for name, _ in network.inputs]
+    if isinstance(given, Mapping) and (unknown := given.keys() - {layer.name for layer in layers}):
+        names = ", ".join(repr(layer.name) for layer in layers)
+        raise OptionError(f"the model has no input {sorted(unknown)[0]!r} to give a type; its inputs: {names}")
+    read = {source for layer in network.layers for source, _ in layer.inbound} | {name for name, _ in network.outputs}
+    for layer in layers:
+        if layer.name not in read:
+            raise ModelError("is an input that feeds nothing", layer=layer.name, change="leave it out of the model")
+    texts = [given.get(layer.name) if isinstance(given, Mapping) else given for layer in layers]
+    return [(layer, _input_type(network, layer, text)) for layer, text in zip(layers, texts)]
+
+
+def _input_type(network: Network, layer: KerasLayer, text: str | None) -> TensorType:
+    """The type of one InputLayer."""
     shape = layer.config["shape"]
     hardware = hardware_shape(tuple(shape)) if all(isinstance(n, (int, np.integer)) for n in shape) else None
     if hardware is None:
@@ -50,7 +74,8 @@ def input_type(network: Network, layer: KerasLayer, text: str | None) -> TensorT
         reason = (
             "the model doesn't say the type of its input: it doesn't start with a quantizer of evenly spaced values"
         )
-        raise ModelError(reason, layer=layer.name, change=f"say --input-type, {EXAMPLE}")
+        name = f"{layer.name}=TYPE, " if len(network.inputs) > 1 else ""
+        raise ModelError(reason, layer=layer.name, change=f"say --input-type {name}{EXAMPLE}")
     return grids[0]
 
 
