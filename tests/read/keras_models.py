@@ -3,6 +3,7 @@
     python keras_models.py FOLDER
 
 Runs on QKeras 0.9 (Keras 2) and on qkeras-v3 (Keras 3). Writes, for each model, `<name>.h5`, `<name>.keras`, and
+`<name>.json`, the weights alone in each form that this Keras has, and
 `<name>.npz` and `live-<name>.npz` as `save_description` has them: the truth, and what the reader makes of the object.
 """
 
@@ -167,6 +168,10 @@ def write_all(folder: Path) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Keras advises against .h5
                 model.save(folder / f"{name}.{suffix}")
+        (folder / f"{name}.json").write_text(model.to_json())
+        model.save_weights(folder / f"{name}.weights.h5")
+        if VERSION == 2:
+            model.save_weights(folder / f"{name}-weights.h5")
 
 
 if __name__ == "__main__":
