@@ -14,7 +14,7 @@ if find_spec("tf_keras"):  # Keras 2 beside a TensorFlow that has moved on to Ke
 
 import numpy as np
 import tensorflow as tf
-from checkpoint import Checkpoint, load, save
+from checkpoint import Checkpoint, save
 from data import Dataset
 from model import before_softmax, build
 
@@ -25,10 +25,11 @@ SHIFT = 1  # training images move by up to so many pixels, anew in every epoch
 FRAMES = 100  # held-out frames to save
 
 
-def fit(data: Dataset, settings: dict, file: Path, show) -> tf.keras.Model:
-    """Trains a network anew, or from the epoch after the checkpoint in `file`; both give the same weights.
+def fit(data: Dataset, settings: dict, file: Path, reached: Checkpoint | None, show) -> tf.keras.Model:
+    """Trains a network from the start, or from where an earlier training had come; both give the same weights.
 
-    settings: `epochs`, `quantized`, and whatever else tells trainings apart. show: takes a text and a share from 0 to 1.
+    settings: `epochs`, `quantized`, and whatever else tells trainings apart. file: gets a checkpoint after every epoch.
+    show: takes a text and a share from 0 to 1.
     Adam with a cosine decay to 0: the weights settle, and the last epoch is kept, none picked by its accuracy.
     """
     warnings.filterwarnings("ignore", module=".*keras")  # about the .h5 format and QKeras's own constraints
@@ -40,7 +41,7 @@ def fit(data: Dataset, settings: dict, file: Path, show) -> tf.keras.Model:
     optimizer = tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps))
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     optimizer.build(model.trainable_variables)
-    done = _resume(model, load(file, settings))
+    done = _resume(model, reached)
     rng = np.random.default_rng(SEED)
     show(f"epoch {done + 1}/{epochs}", done / epochs)
     for epoch in range(1, epochs + 1):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from checkpoint import check_settings
+from checkpoint import check_settings, load
 from data import LOADERS
 
 from hwgen.cli import stages
@@ -43,12 +43,13 @@ def trained(options: argparse.Namespace, folder: Path) -> dict:
         pass  # it can be written: better known now than after the training
     _check_qkeras()
     checkpoint = folder.with_name(f"{folder.name}.checkpoint.npz")
+    reached = load(checkpoint, settings)
     with stages(quiet=False) as show:
         show("loading images")
         data = LOADERS[options.data](options.mnist)
         show("starting TensorFlow")
         fit = _import_fit()
-        model = fit.fit(data, settings, checkpoint, show)
+        model = fit.fit(data, settings, checkpoint, reached, show)
         show("classifying the held-out images")
         with OutputFolder(folder) as output:
             fit.write(model, data, settings, output.path)
