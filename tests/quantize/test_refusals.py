@@ -29,8 +29,6 @@ REFUSED = {
     "float dense": (layer("Dense", weights={"kernel": ONE}), "Dense has float weights.*; use QDense"),
     "float depthwise": (layer("DepthwiseConv2D"), "use QDepthwiseConv2D.*depthwise_quantizer"),
     "no kernel quantizer": (conv(ONE, kernel_quantizer=None), "has no kernel_quantizer: float weights"),
-    "dilation": (conv(ONE, dilation_rate=[2, 2]), r"dilation_rate=\(2, 2\) isn't supported"),
-    "groups": (conv(ONE, groups=2), "groups=2 isn't supported; use groups=1"),
     "mask": (conv(ONE, mask=[[1]]), "mask=.* isn't supported"),
     "padding": (conv(ONE, padding="causal"), "padding='causal' isn't supported"),
     "channels first": (conv(ONE, data_format="channels_first"), "rebuild the model with channels last"),
