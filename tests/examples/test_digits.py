@@ -21,6 +21,11 @@ def frames():
         return dict(archive)
 
 
+@pytest.fixture(scope="module")
+def design():
+    return hwgen.compile(EXAMPLE / "digits.h5", board="zybo")
+
+
 def readme(pattern):
     """The number in the README that the pattern's group finds."""
     return float(re.search(pattern, (EXAMPLE / "README.md").read_text()).group(1).replace(",", ""))
@@ -54,13 +59,11 @@ def test_readme_states_the_accuracy_on_the_committed_frames(frames):
     assert right == readme(r"in hardware \(simulated Verilog\) \| (\d+) right")
 
 
-def test_the_integer_model_gives_qkeras_own_scores(frames):
-    design = hwgen.compile(EXAMPLE / "digits.h5", board="zybo")
+def test_the_integer_model_gives_qkeras_own_scores(design, frames):
     assert np.array_equal(design.evaluate(frames["x"]), frames["expected"])
 
 
-def test_the_verilog_gives_them_too_at_the_pace_that_readme_states(frames):
-    design = hwgen.compile(EXAMPLE / "digits.h5", board="zybo")
+def test_the_verilog_gives_them_too_at_the_pace_that_readme_states(design, frames):
     few = Frames(**frames).first(2)
     result = design.simulate(few, simulator="icarus")
     assert np.array_equal(result.outputs["output"], few.expected)
