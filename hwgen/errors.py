@@ -3,6 +3,8 @@
 An error is one line: what is wrong, where, and what to change. Nothing in hwgen catches one of these to go on.
 """
 
+LONGEST = 350  # characters of a part of a message
+
 
 class HwgenError(Exception):
     """Base of all errors that are the user's to mend. `exit_code` is what `python -m hwgen` exits with."""
@@ -14,9 +16,15 @@ class ModelError(HwgenError):
     """The model can't be read or can't become exact hardware. Names the layer where there is one."""
 
     def __init__(self, reason: str, *, layer: str | None = None, change: str | None = None):
-        self.reason, self.layer, self.change = reason, layer, change
-        where = f"layer {layer!r}: " if layer else ""
-        super().__init__(f"{where}{reason}" + (f"; {change}" if change else ""))
+        self.reason, self.layer, self.change = _line(reason), layer, None if change is None else _line(change)
+        where = f"layer {_line(repr(layer))}: " if layer else ""
+        super().__init__(f"{where}{self.reason}" + (f"; {self.change}" if change else ""))
+
+
+def _line(text: str) -> str:
+    """A message may quote the model: as one line of moderate length, without codes that a terminal would obey."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: LONGEST + 1])
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 class OptionError(HwgenError):

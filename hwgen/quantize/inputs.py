@@ -80,14 +80,18 @@ def _input_type(network: Network, layer: KerasLayer, text: str | None) -> Tensor
 
 
 def _consumers(network: Network, name: str) -> list[KerasLayer]:
-    """The first layers after `name` that could change its values; the model's output counts as one (None)."""
+    """The first layers after `name` that could change its values."""
     found: list[KerasLayer] = []
-    for layer in network.layers:
-        if any(source == name for source, _ in layer.inbound):
+    carriers = {name}
+    for layer in network.layers:  # in topological order
+        if any(source in carriers for source, _ in layer.inbound):
             same = layer.class_name in _SAME_VALUES or (
                 layer.class_name in ("Activation", "QActivation") and name_of(layer.config["activation"]) == "linear"
             )
-            found += _consumers(network, layer.name) if same else [layer]
+            if same:
+                carriers.add(layer.name)
+            else:
+                found.append(layer)
     return found
 
 

@@ -1,9 +1,10 @@
-"""What to say of layers whose class has no reader."""
+"""What to say of layers that have no reader, and of those that are absurdly large."""
 
 from __future__ import annotations
 
 from hwgen.errors import ModelError
 from hwgen.network import KerasLayer
+from hwgen.read.limits import MAX_FRAME
 
 _RECURRENT = ("LSTM", "GRU", "RNN", "Bidirectional", "TimeDistributed")
 _RECTIFIER = "use QActivation('quantized_relu(4)') or ReLU"
@@ -25,3 +26,10 @@ def unknown_layer(layer: KerasLayer) -> ModelError:
         return ModelError(reason, layer=layer.name, change="use convolutions or dense layers in its place")
     change = _INSTEAD.get(layer.class_name, _LIST)
     return ModelError(f"layers of class {layer.class_name} aren't supported", layer=layer.name, change=change)
+
+
+def check_size(layer: KerasLayer, *counts: int) -> None:
+    """Raises ModelError where one of these numbers of values is absurd, before anything is made of that size."""
+    if max(counts, default=0) > MAX_FRAME:
+        reason = f"it has more than {MAX_FRAME:,} values in a frame or in a window"
+        raise ModelError(reason, layer=layer.name, change="use a smaller one")

@@ -7,6 +7,7 @@ from math import prod
 from hwgen.moves import Crop, Loops, Reorder, is_raster, permuted, simplified
 from hwgen.ops import Pad, Reshape
 from hwgen.quantize.build import LayerBuilder, Value, hardware_shape
+from hwgen.quantize.refusals import check_size
 
 # At inference they do nothing.
 IDENTITIES = (
@@ -60,6 +61,7 @@ def repeat_vector(build: LayerBuilder) -> Value:
 
 
 def _reordered(build: LayerBuilder, x: Value, loops: Loops, shape: tuple[int, ...]) -> Value:
+    check_size(build.layer, prod(shape))
     hardware = hardware_shape(shape)
     op = Reshape(hardware) if is_raster(loops) else Reorder(loops, hardware)
     return build.add("order", op, x, shape=shape)

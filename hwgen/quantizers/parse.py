@@ -44,6 +44,9 @@ _ARGUMENTS = {
     "quantized_sigmoid": ("bits", "symmetric", "use_real_sigmoid", "use_stochastic_rounding"),
 }  # fmt: skip
 
+LONGEST = 2000  # characters of a quantizer's text; one with a scale for each of 100 channels has about 1000
+MOST_INTEGER = 64
+
 # Without effect on inference.
 _TRAINING_ONLY = {"var_name", "use_ste", "use_variables", "use_stochastic_rounding", "training", "temperature"}
 # Supported with one value only, which is QKeras's default.
@@ -84,6 +87,8 @@ def parse(spec, flavour: str) -> Quantizer | None:
 
 
 def _from_string(text: str, flavour: str) -> Quantizer:
+    if len(text) > LONGEST:
+        raise UnsupportedQuantizer(f"a quantizer is described by {len(text):,} characters", "use one of QKeras's own")
     try:
         name, values, config = _call(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -156,6 +161,10 @@ def _checked(quantizer: Quantizer) -> Quantizer:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or int(value) != value:
                 raise UnsupportedQuantizer(f"{quantizer} has {f.name}={value!r}", "use an integer")
             object.__setattr__(quantizer, f.name, int(value))
+    if not -MOST_INTEGER <= getattr(quantizer, "integer", 0) <= MOST_INTEGER:
+        raise UnsupportedQuantizer(
+            f"{quantizer} must have -{MOST_INTEGER} to {MOST_INTEGER} integer bits", "change integer"
+        )
     if not 1 <= getattr(quantizer, "bits", 1) <= 32:
         raise UnsupportedQuantizer(f"{quantizer} must have 1 to 32 bits", "change bits")
     alpha = getattr(quantizer, "alpha", None)

@@ -125,5 +125,6 @@ def _attribute(item, name: str) -> list[str] | None:
         raise damaged(what, "isn't text")
     if elements * kind.get_size() > MAX_ATTRIBUTE:
         raise damaged(what, "has an absurd size")
-    values = np.asarray(item.attrs[name]).ravel().tolist()
+    value = item.attrs[name]
+    values = [value] if isinstance(value, (str, bytes)) else np.asarray(value).ravel().tolist()
     return [value.decode("utf-8") if isinstance(value, bytes) else value for value in values]

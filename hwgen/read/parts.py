@@ -15,7 +15,8 @@ from hwgen.errors import ModelError
 from hwgen.network import Network
 from hwgen.read import archive, h5, hdf5, limits
 from hwgen.read.config import Model, flavour, parse_json, parse_model, version_of
-from hwgen.read.flatten import network
+from hwgen.read.flatten import leaves, network
+from hwgen.read.variables import expected
 
 
 def is_json(start: bytes) -> bool:
@@ -59,7 +60,7 @@ def _weights(path: Path, model: Model) -> dict[str, dict[str, np.ndarray]]:
         else:
             change = "give what model.save_weights('w.h5') writes"
             raise ModelError(f"{what} is HDF5, but holds no Keras weights", change=change)
-    if not any(found.values()):
+    if not any(found.values()) and any(expected(leaf.class_name, leaf.config) for _, leaf in leaves(model)):
         reason = f"{what} holds weights of none of the model's layers"
         raise ModelError(reason, change="write architecture and weights from one and the same model")
     return found
