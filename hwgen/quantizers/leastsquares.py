@@ -17,7 +17,7 @@ _VECTOR = 8
 
 def channel_axes(quantizer, ndim: int) -> tuple[int, ...]:
     """The axes that share a scale: all but the last. Refuses a scale_axis that says otherwise."""
-    if quantizer.scale_axis not in (None, ndim - 1, -1):
+    if quantizer.scale_axis not in (None, ndim - 1):  # to QKeras -1 is no axis
         raise UnsupportedQuantizer(
             f"scale_axis={quantizer.scale_axis!r} isn't supported for a tensor of {ndim} axes", "leave scale_axis out"
         )

@@ -161,6 +161,19 @@ def test_depthwise_scales_follow_the_named_axes():
         quantizer.weights(latent, channel_axis=-2)
 
 
+def test_scale_axis():
+    """Given as the last axis it is the default; to QKeras 0.9 -1 is no axis at all, and the tensor has one scale."""
+    latent = np.random.default_rng(SEED).normal(size=(3, 3, 2, 4)).astype(np.float32)
+    cases = [("quantized_bits", {"bits": 4, "alpha": "auto", "scale_axis": axis}, latent) for axis in (3, None, -1)]
+    last, default, none = qkeras_results("0.9", cases)[0]
+    assert np.array_equal(last, default) and not np.array_equal(none, default)
+    weights = parse(_spec(*cases[0][:2]), "0.9").weights(latent)
+    value = (weights.raw * 2.0**-weights.frac * weights.scale).astype(np.float32)
+    assert np.allclose(value, last, rtol=1e-5)
+    with pytest.raises(UnsupportedQuantizer, match="scale_axis=-1 isn't supported for a tensor of 4 axes"):
+        parse(_spec(*cases[2][:2]), "0.9").weights(latent)
+
+
 @pytest.mark.parametrize(
     ("spec", "latent", "message"),
     [
