@@ -6,7 +6,7 @@ A model may hold models; `hwgen.read.flatten` makes one list of layers of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hwgen.errors import ModelError
@@ -87,8 +87,8 @@ def _line(problem: BaseException) -> str:
 def _class_name(description: Mapping) -> str:
     """Without the package it is registered in: QConv2D for qkeras>QConv2D."""
     name = description["class_name"]
-    if not isinstance(name, str):
-        raise TypeError("a class name isn't text")
+    if not isinstance(name, str) or not name.isprintable():
+        raise TypeError("a class name isn't text that can be printed")
     return name.rpartition(">")[2]
 
 
@@ -109,32 +109,30 @@ _REBUILD = "build it with keras.Sequential or the functional API"
 
 def _functional(name: str, config: Mapping) -> Model:
     layers = [_layer(d, _calls(d)) for d in config["layers"]]
-    inputs, outputs = (tuple(_refs(config[key])) for key in ("input_layers", "output_layers"))
-    numbered = _call_numbers(layers, [*inputs, *outputs])
-    layers = [replace(layer, calls=tuple(tuple(map(numbered, call)) for call in layer.calls)) for layer in layers]
-    return Model(name, tuple(layers), tuple(map(numbered, inputs)), tuple(map(numbered, outputs)))
+    keras3 = any(isinstance(node, dict) for d in config["layers"] for node in d["inbound_nodes"])
+    inside, ends = (_call_numbers(layers, keras3, at_end) for at_end in (False, True))
+    inputs, outputs = (tuple(map(ends, _refs(config[key]))) for key in ("input_layers", "output_layers"))
+    layers = [replace(layer, calls=tuple(tuple(map(inside, call)) for call in layer.calls)) for layer in layers]
+    return Model(name, tuple(layers), inputs, outputs)
 
 
-def _call_numbers(layers: list[Layer], ends: Iterable[Ref]) -> Callable[[Ref], Ref]:
+def _call_numbers(layers: list[Layer], keras3: bool, at_end: bool) -> Callable[[Ref], Ref]:
     """What turns Keras's numbers of calls into ours, which count from 0 in every layer.
 
-    Keras 2 counts from 1 for a model in a model, whose own making was its first call. A layer's only call is meant
-    whatever its number.
+    Keras counts from 1 for a model in a model, whose own making was its first call; Keras 3 does so only for Functional
+    ones and where it names the ends of the outer model. A layer's only call is meant whatever its number.
     """
-    counts = {layer.name: len(layer.calls) for layer in layers}
-    highest: dict[str, int] = {}
-    for name, call, _ in (ref for refs in (*(call for layer in layers for call in layer.calls), ends) for ref in refs):
-        highest[name] = max(call, highest.get(name, 0))
+    known = {layer.name: layer for layer in layers}
 
     def numbered(ref: Ref) -> Ref:
         name, call, output = ref
-        if counts.get(name, 1) == 1:
+        layer = known.get(name)
+        if layer is None or len(layer.calls) == 1:
             return name, 0, output
-        call -= highest[name] == counts[name]
-        if not 0 <= call < counts[name]:
-            reason = f"call {ref[1]} of it is read, it has {counts[name]}"
-            raise ModelError(reason, layer=name, change="the file is damaged: save the model again")
-        return name, call, output
+        from_one = layer.model is not None and (not keras3 or (at_end and layer.class_name in _FUNCTIONAL))
+        if not 0 <= call - from_one < len(layer.calls):
+            raise damaged(f"the model reads call {call} of layer {name!r}, which", f"has {len(layer.calls)}")
+        return name, call - from_one, output
 
     return numbered
 
@@ -171,6 +169,8 @@ def _layer(description: Mapping, calls: tuple[tuple[Ref, ...], ...]) -> Layer:
     name = description.get("name") or (config.get("name") if isinstance(config, dict) else None)
     if not isinstance(name, str) or not name:
         raise ModelError(f"a {kind} layer has no name", change="save the model again")
+    if not name.isprintable():  # codes that a terminal would obey; Keras takes no such names either
+        raise damaged(f"the name {name!r} of a layer", "has characters that can't be printed")
     if kind in _SEQUENTIAL or (kind in _FUNCTIONAL and "layers" in config):
         return Layer(name, kind, {}, calls, _model(description, name))
     if not isinstance(config, dict):

@@ -305,7 +305,9 @@ def test_second_output_of_a_layer():
 
 def test_calls_of_a_shared_layer():
     wrong = layer("d", source=[[["x", 0, 0, {}]], [["d", 3, 0, {}]]])
-    assert structure(functional(entry(), wrong)).startswith("layer 'd': call 3 of it is read, it has 2; the file is")
+    assert structure(functional(entry(), wrong)) == (
+        "the model reads call 3 of layer 'd', which has 2; the file is damaged: save the model again"
+    )
     circular = layer("d", source=[[["d", 1, 0, {}]], [["d", 0, 0, {}]]])
     assert "layer 'd': its input depends on its own output" in structure(functional(entry(), circular))
 
