@@ -13,6 +13,7 @@ from hwgen.layers.beatwise import delay_cost
 from hwgen.layers.block import Resources
 from hwgen.layers.credit import credits_needed
 from hwgen.layers.elastic import counter_cost, up_down_cost
+from hwgen.layers.phases import Phases
 
 # Longest delay line made of shift registers (SRLC32E: 32 stages in a LUT).
 SHIFT_LIMIT = 64
@@ -29,20 +30,31 @@ FIFO_LATENCY = 2
 
 @dataclass(frozen=True)
 class Loops:
-    """How often each of the three loops runs."""
+    """How often each of the three loops runs. phases: of a single group whose words change with the position."""
 
     groups: int
     beats: int
     turns: int
+    phases: Phases | None = None
+
+    @property
+    def sets(self) -> int:
+        """Groups, or phases: each has words and initial values of its own."""
+        return self.groups * (self.phases.count if self.phases else 1)
 
     @property
     def words(self) -> int:
-        return self.groups * self.beats * self.turns
+        return self.sets * self.beats * self.turns
+
+    @property
+    def depth(self) -> int:
+        """Of the weights' memory."""
+        return int(self.phases.addresses(self.beats * self.turns)[-1]) + 1 if self.phases else self.words
 
     @property
     def sums(self) -> int:
         """Different results a lane: each has its own initial value."""
-        return self.groups * self.turns
+        return self.sets * self.turns
 
 
 @dataclass(frozen=True)
@@ -74,12 +86,12 @@ class Plan:
 
     @property
     def style(self) -> str:
-        return rom.choose_style(self.loops.words, self.columns) if self.memory == "auto" else self.memory
+        return rom.choose_style(self.loops.depth, self.columns) if self.memory == "auto" else self.memory
 
     @property
     def push_latency(self) -> int:
         """Cycles from an iteration's start to the push of its result into the FIFO."""
-        return rom.latency(self.style, self.loops.words) + self.arithmetic.latency + 1
+        return rom.latency(self.style, self.loops.depth) + self.arithmetic.latency + 1
 
     @property
     def latency(self) -> int:
@@ -119,9 +131,9 @@ def _cost(plan: Plan) -> Resources:
     total = arithmetic.cost(plan.sharing) * (lanes / plan.sharing)
     total += Resources(lut=plan.inputs if arithmetic.offset else 0)
     for wait, taps in Counter(arithmetic.waits).items():
-        held = delay_cost(arithmetic.x_width, rom.latency(plan.style, loops.words) + wait)
+        held = delay_cost(arithmetic.x_width, rom.latency(plan.style, loops.depth) + wait)
         total += held * (taps * (plan.inputs // arithmetic.taps))
-    total += rom.cost(loops.words, plan.columns, plan.style, arithmetic.delays, paired=True)
+    total += rom.cost(loops.depth, plan.columns, plan.style, arithmetic.delays, paired=True)
     # The accumulator's adder, the output register, the initial values.
     total += Resources(lut=width, ff=width, carry4=math.ceil((width + 1) / 4)) * lanes
     total += rom.cost(loops.sums, lanes * width, "logic", paired=True)
@@ -131,7 +143,9 @@ def _cost(plan: Plan) -> Resources:
     # The queue and the credits.
     bits, depth = lanes * width, max(plan.fifo_depth, 3)
     total += queue.cost(bits, depth, queue.cheaper(bits, depth)) + up_down_cost((plan.fifo_depth + 1).bit_length())
-    counts = [loops.words, loops.sums]
+    counts = [] if loops.phases else [loops.words, loops.sums]
+    if loops.phases:
+        total += loops.phases.cost(loops.beats * loops.turns) + loops.phases.cost(loops.turns)
     if loops.words not in (loops.turns, loops.beats):
         counts += [loops.turns, loops.beats]
     if loops.beats > 1:

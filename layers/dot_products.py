@@ -2,13 +2,15 @@
 
 Three nested loops, of which the words of the weight memory are the iterations:
 
-    for group in groups:            channel groups of a depthwise block; 1 in a neuron block
+    for group in groups:            channel groups of a depthwise block, groups of a convolution; else 1
         for beat in beats:          an input beat each: its products are added up
             for turn in turns:      the input beat stays, another `lanes` neurons take their turn
 
 An iteration a cycle, without a bubble. The beat stays on the input stream until its last turn, and is taken then:
 nothing but the first pipeline register holds it. The partial sums of the `turns` go round in a delay line. Results
 appear during the last beat of a group.
+
+Where words change from position to position, their `phases` choose among as many sets of them.
 
     input, address -> register, weights -> adder tree -> accumulator -> output register -> FIFO
 
@@ -48,7 +50,7 @@ class DotProducts(wiring.Component):
         encoded = [plan.arithmetic.encode(weights[:, lanes]) for lanes in self._shared_lanes]
         self._codes, constants = (np.concatenate(parts, axis=1) for parts in zip(*encoded))
         loops = plan.loops
-        constants = constants.reshape(loops.groups, loops.beats, loops.turns, -1).sum(axis=1).reshape(loops.sums, -1)
+        constants = constants.reshape(loops.sets, loops.beats, loops.turns, -1).sum(axis=1).reshape(loops.sums, -1)
         modulus = 1 << result.width
         self._initial = [
             [((int(c) << shift) + int(b)) % modulus for c, b in zip(*rows)] for rows in zip(constants, initial)
@@ -76,12 +78,14 @@ class DotProducts(wiring.Component):
         # Inputs and weights meet behind their registers.
         arithmetic = plan.arithmetic
         codes = self._codes.reshape(loops.words, -1)
+        if loops.phases:
+            codes = loops.phases.placed(codes, loops.beats * loops.turns)
         weights = rom.Rom(codes, plan.style, np.tile(arithmetic.delays, plan.lanes), Cells(m, platform))
         bits = weights.build(m, address)
         x = [self.i.payload[k] for k in range(plan.inputs)]
         # Offset binary: the sign bit of two's complement, inverted.
         x = [Cat(v[:-1], ~v[-1]) if self._input.signed else v for v in x]
-        for _ in range(rom.latency(plan.style, loops.words)):
+        for _ in range(rom.latency(plan.style, loops.depth)):
             x = [registered(m, v) for v in x]
         each, sums = len(arithmetic.delays), []
         for lanes in self._shared_lanes:
@@ -109,13 +113,21 @@ class DotProducts(wiring.Component):
         loops = self._plan.loops
         turn, last_turn = _counter(m, loops.turns, step)
         beat, last_beat = _counter(m, loops.beats, step & last_turn)
-        if loops.words == loops.turns:
+        if loops.phases:
+            address = loops.phases.counter(m, loops.beats * loops.turns, step)
+        elif loops.words == loops.turns:
             address = turn
         elif loops.words == loops.beats:
             address = beat
         else:
             address, _ = _counter(m, loops.words, step)
         return address, last_beat, last_turn
+
+    @property
+    def _first_sum(self) -> int:
+        """The sum that comes first."""
+        phases = self._plan.loops.phases
+        return int(phases.sets()[0, 0]) * self._plan.loops.turns if phases else 0
 
     def _accumulate(self, m: Module, cells: Cells, sums, arrived):
         """The totals up to this iteration, and whether they are complete."""
@@ -143,7 +155,7 @@ class DotProducts(wiring.Component):
             else:
                 fresh = Mux(last_turn, complete, beat == 0)
             values = self._initial_values(m, cells, initial, arrived & fresh, 1)
-            first = initial[0].reshape(-1, width)
+            first = initial[self._first_sum].reshape(-1, width)
             totals, partials = [], Signal(plan.lanes * width)
             lines = _delayed(m, partials, plan.line, arrived)
             for q, value in enumerate(_split(values, width)):
@@ -161,12 +173,16 @@ class DotProducts(wiring.Component):
 
         The ROM's register is filled in the first cycle after reset, long before the first sum arrives.
         """
-        count = len(initial)
+        count, phases = len(initial), self._plan.loops.phases
         primed = Signal()
         m.d.sync += primed.eq(1)
         enable = Signal()
         m.d.comb += enable.eq(advance | ~primed)
-        address, _ = _counter(m, count, enable, first % count)
+        if phases:
+            turns = self._plan.loops.turns
+            initial, address = phases.placed(initial, turns), phases.counter(m, turns, enable, first)
+        else:
+            address, _ = _counter(m, count, enable, first % count)
         return rom.Rom(initial, "logic", cells=cells).build(m, address, enable)
 
 
