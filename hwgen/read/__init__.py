@@ -11,7 +11,19 @@ from hwgen.errors import ModelError
 from hwgen.network import Network
 from hwgen.read import archive, foreign, h5, hdf5, live, parts
 
-__all__ = ["read"]
+__all__ = ["FORMATS", "read"]
+
+# For the support table: what is read, and how to name it. tests/read writes each with Keras.
+FORMATS = (
+    ("whole-model `.h5` of Keras 2 (QKeras 0.9) and Keras 3 (qkeras-v3)", "`python -m hwgen model.h5`"),
+    ("`.keras` of Keras 2.15 and Keras 3", "`python -m hwgen model.keras`"),
+    ("`model.to_json()` of Keras 2 or 3", "with its weights: `python -m hwgen model.json --weights w.h5`"),
+    (
+        "`model.save_weights('w.h5')` of Keras 2, `'m.weights.h5'` of Keras 2.15 or 3, a whole-model `.h5`",
+        "`--weights`",
+    ),
+    ("a model in memory", "`hwgen.compile(model)`, `hwgen.check(model)`"),
+)
 
 _WEIGHTS = "give what model.save_weights('w.h5') writes, or 'm.weights.h5' in Keras 3"
 
