@@ -44,6 +44,8 @@ def main() -> None:
     for name in options.variants:
         if name not in RATES:
             parser.error(f"no variant {name!r}; there are {', '.join(RATES)}")
+    if options.wafers < 1 or options.batch < 1:
+        parser.error("--wafers and --batch must be at least 1")
     if not find_spec("qkeras"):
         raise SystemExit("error: QKeras is not installed: pip install '.[train]'")
     warnings.filterwarnings("ignore", module=".*keras")  # QKeras warns about its own constraints

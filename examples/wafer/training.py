@@ -35,6 +35,7 @@ def train(variant: str, plan: Plan, path: Path, progress: Callable) -> Iterator[
 
     progress: called with completed=<wafers seen>. Raises SystemExit where the state on disk is of another plan or Keras.
     """
+    state = _read(path, plan)
     keras.utils.set_random_seed(plan.seed)
     model = build(variant=variant)
     trainer = on_bytes(model)
@@ -43,7 +44,12 @@ def train(variant: str, plan: Plan, path: Path, progress: Callable) -> Iterator[
     optimizer = keras.optimizers.Adam(rate, beta_2=0.99, clipnorm=1.0)
     trainer.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     optimizer.build(trainer.trainable_variables)
-    done = _load(path, model, optimizer, plan)
+    done = 0
+    if state:
+        model.set_weights(_numbered(state, "weight"))
+        for variable, value in zip(optimizer.variables, _numbered(state, "optimizer")):
+            variable.assign(value)
+        done = int(state["done"])
     per_round = max(1, plan.round // plan.batch)
     with workers() as pool:
         while done < plan.steps:
@@ -69,28 +75,28 @@ def on_bytes(model):
 def load_weights(path: Path) -> list[np.ndarray]:
     """The weights of a state, in the order of Keras's set_weights, which is the same in Keras 2 and 3."""
     with np.load(path, allow_pickle=False) as state:
-        return [state[f"weight{n}"] for n in range(sum(name.startswith("weight") for name in state.files))]
+        return _numbered(state, "weight")
+
+
+def _numbered(state, name: str) -> list[np.ndarray]:
+    return [state[f"{name}{n}"] for n in range(sum(key.startswith(name) for key in state))]
 
 
 def _about(plan: Plan) -> str:
     return json.dumps(asdict(plan) | {"keras": KERAS})
 
 
-def _load(path: Path, model, optimizer, plan: Plan) -> int:
-    """Steps done according to the state on disk, which the model and the optimizer then have; 0 without one."""
+def _read(path: Path, plan: Plan) -> dict[str, np.ndarray]:
+    """What is kept at that path; nothing where no training has been."""
     if not path.exists():
-        return 0
+        return {}
     with np.load(path, allow_pickle=False) as state:
-        about, done = str(state["plan"]), int(state["done"])
+        about = str(state["plan"])
         if about != _about(plan):
             raise SystemExit(
                 f"error: {path} was trained otherwise ({about}); delete it, or give another folder with -o"
             )
-        variables = [state[f"optimizer{n}"] for n in range(len(optimizer.variables))]
-    model.set_weights(load_weights(path))
-    for variable, value in zip(optimizer.variables, variables):
-        variable.assign(value)
-    return done
+        return dict(state)
 
 
 def _save(path: Path, model, optimizer, plan: Plan, done: int) -> None:
