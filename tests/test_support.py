@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.support import INPUT, PAGE, page, verdict
 from benchmarks.support_cases import QUANTIZERS, as_activation, as_kernel, layer_cases, quantizer_texts
-from hwgen.checking import check_network
+from hwgen.checking import check
 from hwgen.graph import evaluate
 from hwgen.quantize import READERS, frames_to_raw, quantize, raw_to_real
 from hwgen.read import read
@@ -76,7 +76,7 @@ def outcome(case) -> str:
     if model is None:
         return "no such layer"
     network = read(model)
-    found = check_network(network, INPUT)
+    found = check(model, input_type=INPUT)
     if found.exact != said.exact:
         return f"of Keras's layer: {[*map(str, found.problems)]}, of the case: {[*map(str, said.problems)]}"
     if not found.exact:

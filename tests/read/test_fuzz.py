@@ -6,6 +6,7 @@ HWGEN_FUZZ sets how many files are tried for each format, with seeds from 0 on.
 import io
 import os
 import random
+import re
 import time
 import zipfile
 
@@ -51,17 +52,30 @@ def damage_member(data: bytes, rng: random.Random) -> bytes:
         ("0.9", "branches.keras", damage_member),
         ("v3", "nested.h5", damage),
         ("v3", "nested.keras", damage_member),
+        ("0.9", "branches.json", damage),
+        ("v3", "nested.json", damage),
+        ("0.9", "branches-weights.h5", damage),
+        ("v3", "nested.weights.h5", damage),
     ],
 )
 def test_damaged_files(written, tmp_path, flavour, file, change):
-    whole = (written(flavour) / file).read_bytes()
+    folder = written(flavour)
+    whole = (folder / file).read_bytes()
+    name = re.match("[a-z]+", file)[0]
+
+    def files(damaged):
+        """The damaged file with the sound one that it takes."""
+        if file.endswith(".json"):
+            return damaged, folder / f"{name}.weights.h5"
+        return (folder / f"{name}.json", damaged) if "weights" in file else (damaged,)
+
     path = tmp_path / "damaged"
     outcomes = set()
     for seed in range(COUNT):
         path.write_bytes(change(whole, random.Random(seed)))
         start = time.monotonic()
         try:
-            outcome = read(path)
+            outcome = read(*files(path))
         except ModelError as problem:
             assert "\n" not in str(problem), f"seed {seed}"
             outcome = problem
