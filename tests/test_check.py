@@ -94,6 +94,14 @@ def test_every_problem_is_found():
     assert rows["flat"].exact is None and rows["flat"].shape is None
 
 
+def test_reading_goes_on_without_unknown_options():
+    kernel = np.full((3, 3, 2, 2), 0.5)
+    odd = conv(kernel, name="odd", padding="same", blur=3, activation="gelu")
+    found = check_network(chain((4, 4, 2), odd, conv(kernel, padding="same")), PIXELS)
+    assert [(p.layer, p.reason.split()[0]) for p in found.problems] == [("odd", "gelu"), ("odd", "has")]
+    assert [row.exact for row in found.rows] == [True, False, None] and found.rows[2].shape == (4, 4, 2)
+
+
 def test_what_has_no_hardware_is_found_too():
     """Values too wide for hardware, on two branches; what reads them is looked at all the same."""
     wide = {"moving_mean": [0.1, 0.3], "moving_variance": [0.7, 0.123], "gamma": [1e-9, 1.7], "beta": [1e9 / 3, 0.1]}

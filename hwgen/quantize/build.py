@@ -11,6 +11,7 @@ from hwgen.errors import ModelError
 from hwgen.graph import Node, Op, Ref
 from hwgen.network import KerasLayer
 from hwgen.ops import Function, Reshape
+from hwgen.quantize.options import Options
 from hwgen.quantizers import QuantizedWeights, Quantizer, UnsupportedQuantizer, parse
 from hwgen.tensor import TensorType
 
@@ -49,11 +50,8 @@ class LayerBuilder:
 
     def __init__(self, layer: KerasLayer, flavour: str, inputs: tuple[Value, ...]):
         self.layer, self.flavour, self.inputs = layer, flavour, inputs
+        self.config = Options(layer)
         self.nodes: list[Node] = []
-
-    @property
-    def config(self) -> Mapping:
-        return self.layer.config
 
     @property
     def input(self) -> Value:
@@ -78,7 +76,12 @@ class LayerBuilder:
         return Value(Ref(node.name), result, tuple(shape))
 
     def finish(self, value: Value) -> Value:
-        """Gives the node that makes `value` the layer's name. A layer that does nothing becomes a free Reshape."""
+        """Gives the node that makes `value` the layer's name. A layer that does nothing becomes a free Reshape.
+
+        Raises ModelError where the layer has options that may change values, and weren't read.
+        """
+        self.need_float32()
+        self.config.check()
         if not self.nodes or self.nodes[-1].name != value.ref.node:
             identity = self.add("same", Reshape(value.type.shape), value, shape=value.shape)
             value = replace(identity, softmax=value.softmax)

@@ -12,7 +12,6 @@ from hwgen.quantize.norms import fold
 def dense(build: LayerBuilder, *, folded: bool = False) -> Value:
     """QDense: acts on the last axis; a 1×1 convolution on whatever stands before it."""
     x = build.need_rank(1, 2, 3)
-    build.need_float32()
     latent = build.weight("kernel")
     bias = build.weight("bias") if build.config.get("use_bias", True) else None
     if folded:

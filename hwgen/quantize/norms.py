@@ -63,7 +63,6 @@ def q_batch_normalization(build: LayerBuilder) -> Value:
 
 def _apply(build, gamma, beta, mean, variance, inverse_quantizer: str | None = None) -> Value:
     x = build.input
-    build.need_float32()
     _need_last_axis(build, len(x.shape) + 1)
     factor = inverse(build, variance, gamma)
     if inverse_quantizer:

@@ -18,6 +18,7 @@ IDENTITIES = (
 
 def identity(build: LayerBuilder) -> Value:
     """Dropout and its like: nothing at inference."""
+    build.need("data_format", "channels_last", None, change="rebuild the model with channels last")
     return build.input
 
 

@@ -15,6 +15,7 @@ from hwgen.network import KerasLayer
 from hwgen.ops import Input
 from hwgen.quantize import READERS, linear, read_layer
 from hwgen.quantize.build import LayerBuilder, Value
+from hwgen.quantize.options import UnknownOptions
 from hwgen.quantize.refusals import unknown_layer
 from hwgen.tensor import TensorType
 
@@ -42,6 +43,8 @@ def read_on(layer: KerasLayer, flavour: str, values: Values) -> tuple[list[Node]
     try:
         nodes, value = read_layer(layer, flavour, values)
         return nodes, value, []
+    except UnknownOptions as problem:
+        return _without_options(problem, layer, flavour, values)
     except ModelError as problem:
         problems = [problem]
     for remedy in _REMEDIES:
@@ -49,11 +52,21 @@ def read_on(layer: KerasLayer, flavour: str, values: Values) -> tuple[list[Node]
             try:
                 nodes, value = read_layer(mended, flavour, with_values)
                 return nodes, replace(value, softmax=""), problems
+            except UnknownOptions as problem:
+                nodes, value, more = _without_options(problem, mended, flavour, with_values)
+                return nodes, value, [*problems, *more]
             except ModelError as problem:
                 if str(problem) not in map(str, problems):
                     problems.append(problem)
                     layer, values = mended, with_values
     return *_same_shape(layer, values), problems
+
+
+def _without_options(problem: UnknownOptions, layer: KerasLayer, flavour: str, values: Values):
+    """As read_on, without the options that the problem names."""
+    config = {key: value for key, value in layer.config.items() if key not in problem.options}
+    nodes, value, more = read_on(replace(layer, config=config), flavour, values)
+    return nodes, value, [problem, *more]
 
 
 def problems_alone(layer: KerasLayer, flavour: str) -> list[ModelError]:
@@ -83,8 +96,7 @@ Remedy = Iterator[tuple[KerasLayer, Values]]
 
 def _quantized_class(layer: KerasLayer, values: Values) -> Remedy:
     if READERS.get(layer.class_name) is linear.refuse_float and f"Q{layer.class_name}" in READERS:
-        keys = ("kernel_quantizer", "depthwise_quantizer", "pointwise_quantizer")
-        config = {**layer.config, **dict.fromkeys(keys, _WEIGHTS)}
+        config = {**layer.config, **dict.fromkeys(linear.FLOAT[layer.class_name], _WEIGHTS)}
         yield replace(layer, class_name=f"Q{layer.class_name}", config=config), values
 
 

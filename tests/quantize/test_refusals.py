@@ -37,6 +37,15 @@ REFUSED = {
         conv(ONE, dtype={"class_name": "DTypePolicy", "config": {"name": "bfloat16"}}),
         "in bfloat16",
     ),
+    "half activation": (layer("Activation", activation="relu", dtype="float16"), "computes in float16"),
+    "unknown option": (
+        conv(ONE, blur=3),
+        "has the option blur=3, which hwgen doesn't know for QConv2D; build it without",
+    ),
+    "unknown options": (
+        layer("ReLU", max_value=None, kernel_initializer="zeros", knee=[0.5], tilt=2),
+        r"has the option knee=\[0.5\], and 1 more, which hwgen doesn't know for ReLU",
+    ),
     "conv on a vector": (layer("Flatten"), conv(ONE), r"input has shape \(32,\); 3 axes"),
     "too large": (conv(np.zeros((5, 5, 2, 2))), "5×5 window does not fit into 4×4"),
     "no weights": (layer("QConv2D", kernel_quantizer=BITS4, **PLAIN), "has no weight 'kernel'"),
@@ -127,6 +136,13 @@ def test_a_second_output_of_a_layer():
     )
     with pytest.raises(ModelError, match="layer 'd': reads output 1 of 'input'"):
         quantize(broken, "ufixed<8,0>")
+
+
+def test_options_without_consequence_are_left_unread():
+    """Those of training, those that aren't set, and those that say what the weights' shape says."""
+    options = {"kernel_constraint": "my_clip", "trainable": False, "lora_rank": None, "filters": 2, "bias_range": 1.0}
+    model = chain((4, 4, 2), conv(ONE, **options), layer("SpatialDropout2D", rate=0.5, seed=3))
+    assert len(quantize(model, "ufixed<8,0>").nodes) == 3
 
 
 def test_the_last_softmax_is_left_to_the_host():
