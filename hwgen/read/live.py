@@ -9,6 +9,7 @@ import numpy as np
 
 from hwgen.errors import ModelError
 from hwgen.network import Network
+from hwgen.read import unsaved
 from hwgen.read.config import Layer, Model, flavour, parse_json, parse_model, version_of
 from hwgen.read.flatten import network
 from hwgen.read.variables import named
@@ -44,6 +45,7 @@ def _weights(tree: Model, model, prefix: str) -> Iterator[tuple[str, dict[str, n
         if layer.model is not None:
             yield from _weights(layer.model, thing, f"{prefix}{layer.name}/")
         else:
+            unsaved.check(prefix + layer.name, thing)
             yield prefix + layer.name, _layer_weights(layer, thing)
 
 
