@@ -53,6 +53,8 @@ def _quantizers(flavour, channels):
     if flavour == "v3":
         yield "quantized_bits", {"bits": 4, "alpha": "auto", "post_training_scale": [0.5]}
         yield "quantized_bits", {"bits": 5, "integer": 1, "alpha": "auto_po2", "post_training_scale": [0.25]}
+        for scales in ([2.0 ** (k % 5 - 3) for k in range(channels)], [0.2 + k / 7 for k in range(channels)]):
+            yield "quantized_bits", {"bits": 4, "alpha": "auto", "post_training_scale": scales}
     yield "quantized_bits", {"bits": 4, "use_stochastic_rounding": True, "alpha": None}
     yield "quantized_bits", {"bits": 12, "integer": 4}
     yield "quantized_bits", {"bits": 8, "use_ste": False, "var_name": "x", "qnoise_factor": 1.0}
@@ -159,6 +161,28 @@ def test_depthwise_scales_follow_the_named_axes():
     assert np.array_equal(scale, np.float32([1.0, 0.3, 0.7, 1.0, 0.3, 0.7]))
     with pytest.raises(UnsupportedQuantizer, match="scales weights of one output channel differently"):
         quantizer.weights(latent, channel_axis=-2)
+
+
+@pytest.mark.parametrize("name", ["quantized_bits", "binary", "ternary"])
+def test_powers_of_two_along_another_axis_go_into_the_integers(name):
+    """A kernel whose output channels aren't its last axis: (Kh, Kw, N, C) of a transposed convolution."""
+    latent = np.random.default_rng(SEED).normal(size=(3, 3, 2, 5)) * 2.0 ** np.arange(-3, 2)
+    latent = latent.astype(np.float32)
+    (seen,), _ = qkeras_results("0.9", [(name, {"alpha": "auto_po2"}, latent)])
+    weights = parse(_spec(name, {"alpha": "auto_po2"}), "0.9").weights(latent, channel_axis=-2)
+    scale = np.ones(1) if weights.scale is None else weights.scale
+    assert scale.size in (1, 2) and (np.frexp(scale)[0] == 0.5).all()
+    value = weights.raw * 2.0**-weights.frac * (scale[:, None] if scale.size > 1 else scale)
+    # Exact but for the rounding noise of QKeras's own w + (q - w).
+    assert np.allclose(value, seen, rtol=0, atol=1e-6) and len(np.unique(np.abs(seen).max(axis=(0, 1, 2)))) > 2
+    with pytest.raises(UnsupportedQuantizer, match="scales weights of one output channel differently; use one alpha"):
+        parse(_spec(name, {"alpha": "auto"}), "0.9").weights(latent, channel_axis=-2)
+
+
+def test_powers_of_two_too_far_apart():
+    quantizer = parse(_spec("quantized_bits", {"bits": 4, "alpha": [2.0**-8, 2.0**60]}), "0.9")
+    with pytest.raises(UnsupportedQuantizer, match=r"of one output channel by up to 2\^68; use one alpha"):
+        quantizer.weights(np.full((2, 2), 0.5, np.float32), channel_axis=0)
 
 
 def test_scale_axis():
