@@ -19,6 +19,7 @@ from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
 from hwgen.quantize.merges import common_grid
 from hwgen.tensor import TensorType
+from hwgen.upsampling import ConvTranspose, Upsample
 from tests.graphs import GraphBuilder, random_frames, same
 from tests.on_time import assert_fills_fit, assert_on_time
 
@@ -127,6 +128,45 @@ def average_repeated_over_the_image() -> Graph:
     x = b.add("repeat", moves.Reorder(((16, 0), (3, 1)), (1, 16, 3)), x)
     x = b.add("view", ops.Reshape((4, 4, 3)), x)
     return b.graph(b.add("sum", ops.Add((16, -1), 4), "input", x))
+
+
+def residual_of_a_pool_made_larger_again() -> Graph:
+    b, rng = network((4, 6, 2))
+    x = b.add("pool", ops.Pool("max", (2, 2), (2, 2)), "input")
+    x = b.add("up", Upsample((2, 2)), layer(b, rng, "c", x))
+    return b.graph(b.add("sum", ops.Add((1, 2), 0), "input", x))
+
+
+def skips_at_two_levels() -> Graph:
+    """The whole image waits for what comes back from a quarter and a sixteenth of it."""
+    b, rng = network((8, 4, 2))
+    half = layer(b, rng, "down1", "input", strides=(2, 2))
+    x = layer(b, rng, "down2", half, strides=(2, 2))
+    x = b.add("cat1", ops.Concat((1, 1), 0), b.add("up1", Upsample((2, 2)), x), half)
+    x = b.add("up2", Upsample((2, 2)), layer(b, rng, "c", x, 2))
+    return b.graph(layer(b, rng, "d", b.add("cat2", ops.Concat((1, 1), 0), x, "input")))
+
+
+def transposed(b, rng, name, source, kernel, size, cut=(0, 0)) -> str:
+    """A transposed convolution with stride 2 in both directions, and a quantizer."""
+    channels = b.types[source].channels
+    weights = rng.integers(-3, 4, (*kernel, channels, 2))
+    op = ConvTranspose(weights, rng.integers(-9, 10, 2), 0, 0, (2, 2), cut, size)
+    return b.activation(f"{name}.act", b.add(name, op, source), signed=True)
+
+
+def residual_of_a_transposed_convolution() -> Graph:
+    b, rng = network((6, 4, 2))
+    x = layer(b, rng, "down", "input", strides=(2, 2))
+    x = transposed(b, rng, "up", x, (3, 4), (6, 4), (0, 1))
+    return b.graph(b.add("sum", ops.Add((1, 1), 0), x, "input"))
+
+
+def two_ways_up() -> Graph:
+    b, rng = network((3, 4, 2))
+    x = b.add("nearest", Upsample((2, 2)), "input")
+    y = transposed(b, rng, "up", "input", (4, 2), (6, 8), (1, 0))
+    return b.graph(join(b, "max", maximum, x, y), b.add("repeat", Upsample((1, 3)), y))
 
 
 def two_inputs_one_after_the_other() -> Graph:

@@ -11,7 +11,7 @@ from itertools import count
 
 import numpy as np
 
-from hwgen import joins, moves, ops
+from hwgen import joins, moves, ops, upsampling
 from hwgen.errors import ModelError
 from hwgen.graph import Graph, Node, Ref, verify
 from hwgen.layers.add import Add
@@ -33,6 +33,7 @@ from hwgen.layers.source import Source
 from hwgen.layers.taps import Taps
 from hwgen.layers.view import View
 from hwgen.layers.window import Window
+from hwgen.passes import lower_up
 from hwgen.passes.chains import Chain, cheapest, falls
 
 
@@ -288,5 +289,7 @@ LOWERINGS: dict[type, Callable[[Builder, Node], None]] = {
     joins.MinMax: _minmax,
     moves.Crop: _crop,
     moves.Reorder: _reorder,
+    upsampling.Upsample: lower_up.upsample,
+    upsampling.ConvTranspose: lower_up.conv_transpose,
     ops.Reshape: _reshape,
 }

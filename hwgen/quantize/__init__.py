@@ -10,17 +10,18 @@ and sums below 2^24 steps. Elsewhere it is the same model in exact arithmetic.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 
 from hwgen.errors import ModelError
 from hwgen.graph import Graph, Node, Ref, verify
 from hwgen.network import KerasLayer, Network
 from hwgen.ops import Input
 from hwgen.quantize import activations, adaptive, convs, dense, linear, merges, norms, pools, separable, shapes
+from hwgen.quantize import upsampling as up
 from hwgen.quantize.build import LayerBuilder, Value
 from hwgen.quantize.frames import frames_to_raw, raw_to_real
 from hwgen.quantize.inputs import InputType, input_types
-from hwgen.quantize.refusals import unknown_layer
-from hwgen.read.limits import MAX_FRAME
+from hwgen.quantize.refusals import check_size, unknown_layer
 from hwgen.tensor import TensorType
 
 __all__ = ["READERS", "InputType", "frames_to_raw", "quantize", "raw_to_real"]
@@ -40,6 +41,7 @@ READERS: dict[str, Callable[[LayerBuilder], Value]] = {
     "QDepthwiseConv2DBatchnorm": convs.depthwise_batchnorm,
     "QDense": dense.dense,
     "QDenseBatchnorm": dense.dense_batchnorm,
+    "QConv2DTranspose": up.conv_transpose,
     **dict.fromkeys(("QSeparableConv1D", "QSeparableConv2D"), separable.separable),
     **dict.fromkeys((*linear.FLOAT, *linear.FLOAT_ONLY), linear.refuse_float),
     **dict.fromkeys(("MaxPooling1D", "MaxPooling2D"), pools.max_pooling),
@@ -62,6 +64,7 @@ READERS: dict[str, Callable[[LayerBuilder], Value]] = {
     "Permute": shapes.permute,
     "RepeatVector": shapes.repeat_vector,
     **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), shapes.zero_padding),
+    **dict.fromkeys(("UpSampling1D", "UpSampling2D"), up.nearest),
     **dict.fromkeys(("Cropping1D", "Cropping2D"), shapes.cropping),
     **dict.fromkeys(shapes.IDENTITIES, shapes.identity),
 }
@@ -99,7 +102,8 @@ def quantize(network: Network, input_type: InputType = None) -> Graph:
 def read_input(layer: KerasLayer, type: TensorType) -> tuple[Node, Value]:
     """The node of an InputLayer, and its value."""
     value = Value(Ref(layer.name), type, tuple(int(n) for n in layer.config["shape"]))
-    return Node(layer.name, Input(type), (), type, layer.name), _of_a_size(layer, value)
+    check_size(layer, type.size)
+    return Node(layer.name, Input(type), (), type, layer.name), value
 
 
 def read_layer(layer: KerasLayer, flavour: str, values: Mapping[str, Value]) -> tuple[list[Node], Value]:
@@ -120,12 +124,6 @@ def read_layer(layer: KerasLayer, flavour: str, values: Mapping[str, Value]) -> 
         what = f"{type(problem).__name__}: {problem}".splitlines()[0][:120]
         change = "save the model again with Keras, or tell hwgen's authors"
         raise build.error(f"its configuration can't be understood ({what})", change) from problem
-    return build.nodes, _of_a_size(layer, value)
-
-
-def _of_a_size(layer: KerasLayer, value: Value) -> Value:
-    """The value; ModelError where it is absurdly large, before anything is made of that size."""
-    if value.type.size > MAX_FRAME:
-        reason = f"its result has more than {MAX_FRAME:,} values a frame"
-        raise ModelError(reason, layer=layer.name, change="use a smaller network")
-    return value
+    windows = (prod(getattr(node.op, "kernel", ())) * node.type.channels for node in build.nodes)
+    check_size(layer, value.type.size, *windows)
+    return build.nodes, value

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from hwgen.numeric import span
+from hwgen.ops import DepthwiseConv
 from hwgen.quantize import linear
 from hwgen.quantize.build import LayerBuilder, Value
 from hwgen.quantize.norms import fold
@@ -108,7 +109,7 @@ def depthwise(build: LayerBuilder, *, folded: bool = False) -> Value:
         latent = inverse.reshape(latent.shape[2:]) * latent
     weights = linear.kernel(build, "depthwise_quantizer", latent)
     offsets = linear.bias(build, bias, latent.shape[2] * latent.shape[3])
-    x = linear.weighted_sum(build, x, weights, offsets, depthwise=True, **place(build, x, latent.shape[:2]))
+    x = linear.weighted_sum(build, x, weights, offsets, op=DepthwiseConv, **place(build, x, latent.shape[:2]))
     return linear.finish(build, x)
 
 

@@ -12,14 +12,15 @@ from hwgen.quantize.activations import activate
 from hwgen.quantize.affine import exact, scale, stripped
 from hwgen.quantize.build import LayerBuilder, Value
 from hwgen.quantizers import QuantizedWeights
+from hwgen.upsampling import ConvTranspose
 
 
-def kernel(build: LayerBuilder, key: str, latent: np.ndarray) -> QuantizedWeights:
+def kernel(build: LayerBuilder, key: str, latent: np.ndarray, channel_axis=-1) -> QuantizedWeights:
     """The layer's kernel as its quantizer under `key` gives it."""
     quantizer = build.quantizer(key, trainable=True)
     if quantizer is None:
         raise build.error(f"has no {key}: float weights can't become exact hardware", _example(key))
-    return build.quantized(quantizer, latent, (-2, -1) if key == "depthwise_quantizer" else -1)
+    return build.quantized(quantizer, latent, (-2, -1) if key == "depthwise_quantizer" else channel_axis)
 
 
 # Keras's layers of weights -> the quantizers that their QKeras classes take; those that have no such class.
@@ -73,21 +74,20 @@ def weighted_sum(
     weights: QuantizedWeights,
     offsets: list[Fraction],
     *,
-    depthwise: bool = False,
+    op: type[Conv | DepthwiseConv | ConvTranspose] = Conv,
     **place,
 ) -> Value:
     """Σ w·x + offset as a convolution, with a Scale after it where the weights' scale isn't one power of two.
 
-    weights: raw is (Kh, Kw, C, N), or (Kh, Kw, C, m) where depthwise. offsets: real, one a channel of the result.
-    place: the op's own fields: strides, padding, ...
+    weights: raw is (Kh, Kw, C, N), or (Kh, Kw, C, m) for a DepthwiseConv. offsets: real, one a channel of the result.
+    op: what computes it. place: its own fields: strides, padding, ...
     """
-    op = DepthwiseConv if depthwise else Conv
     raw, twos = stripped(weights.raw)
     frac = weights.frac - twos
     if weights.scale is not None:
         scales = exact(weights.scale)
         zeros = np.zeros(len(offsets), dtype=np.int64)
-        x = build.add("sum", op(raw, zeros, frac, **place), x)
+        x = build.add("sum", op(raw, zeros, frac, 0, **place), x)
         return scale(build, "scale", x, scales if len(scales) > 1 else scales * len(offsets), offsets)
     grid, divisor = x.type.frac + frac, x.type.divisor
     shift = max(0, common_exponent(offsets) - grid) if any(offsets) else 0

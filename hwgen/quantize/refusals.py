@@ -12,7 +12,8 @@ _INSTEAD = {
     "Lambda": "use layers in its place: code in a model is never run",
     **dict.fromkeys(("LayerNormalization", "GroupNormalization", "UnitNormalization"), "use BatchNormalization"),
     **dict.fromkeys(("ELU", "GELU"), _RECTIFIER),
-    "Conv2DTranspose": "use UpSampling2D and QConv2D",
+    "QDepthwiseConv2DTranspose": "use UpSampling2D and QDepthwiseConv2D",
+    "QSeparableConv2DTranspose": "use QConv2DTranspose, or UpSampling2D and QSeparableConv2D",
     "Rescaling": "train on frames that are scaled already, and say their type",
     "Normalization": "train on frames that are scaled already, and say their type",
 }
