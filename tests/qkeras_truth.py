@@ -19,6 +19,7 @@ import tensorflow as tf
 from hwgen.graph import Graph, evaluate
 from hwgen.quantize import frames_to_raw, quantize, raw_to_real
 from hwgen.read import read
+from tests.qkeras_linear import LINEAR, as_floats, as_integers, per_channel, unit_of
 
 # Which QKeras is installed: qkeras-v3 on Keras 3, or 0.9 on Keras 2.
 FLAVOUR = "v3" if importlib.util.find_spec("qkeras.ops_portable") else "0.9"
@@ -26,6 +27,10 @@ if FLAVOUR == "v3":
     import keras
 else:
     from tensorflow import keras
+    from tensorflow.python.ops import array_ops
+
+    if not hasattr(array_ops, "stack"):
+        array_ops.stack = tf.stack  # QConv2DTranspose calls it; newer TensorFlows have it elsewhere
 
 FLOAT32_BITS = 24
 
@@ -123,14 +128,10 @@ def _compare_exactly(sample, layer, graph: Graph, raw: dict, sources: list[str])
     _equal(sample, node.name, expected, raw[node.name], node.type)
 
 
-def _unit(type) -> Fraction:
-    return Fraction(2) ** -type.frac / type.divisor
-
-
 def _equal(sample, name: str, expected, seen: np.ndarray, type) -> None:
     """expected: (integers as objects, unit)."""
     integers, unit = expected
-    ratio = unit / _unit(type)
+    ratio = unit / unit_of(type)
     left = np.asarray(integers, dtype=object).reshape(seen.shape) * ratio.numerator
     right = seen.astype(object) * ratio.denominator
     assert np.array_equal(left, right), _difference(sample, name, left, right)
@@ -155,105 +156,6 @@ def _enclosed(sample, name: str, function, x: np.ndarray, x_type, seen: np.ndarr
     assert not wrong.any(), _difference(sample, name, np.where(wrong, low, ours), ours)
 
 
-def _floats(x: np.ndarray) -> tf.Tensor:
-    assert np.abs(x).max(initial=0) < 2**53
-    return tf.constant(x.astype(np.float64))
-
-
-def _integers(x: tf.Tensor) -> np.ndarray:
-    values = np.asarray(x)
-    assert np.abs(values).max(initial=0) < 2**53
-    return np.rint(values).astype(np.int64).astype(object)
-
-
-def _quantized(quantizer, latent) -> tuple[np.ndarray, Fraction, list[Fraction]]:
-    """QKeras's quantized weights as (integers, step, scale a channel): w = integer · step · scale."""
-    values = np.asarray(quantizer(tf.constant(np.asarray(latent))), dtype=np.float64)
-    scale = getattr(quantizer, "scale", None)
-    scale = np.ones(1) if scale is None else np.asarray(scale, dtype=np.float32).astype(np.float64).ravel()
-    codes = np.where(scale == 0, 0, values / np.where(scale == 0, 1, scale)) * 2.0**20
-    # Values were rounded in float32 after the multiplication by the scale: the code is the nearest step.
-    digits = np.rint(np.ldexp(codes, -10)) * 2.0**10
-    assert (np.abs(codes - digits) <= np.abs(digits) * 2.0**-18 + 2.0**-10).all()
-    integers = np.ldexp(digits, -10)
-    return integers, Fraction(1, 2**10), [Fraction(float(s)) for s in scale]
-
-
-def _linear(layer, x, latent, quantizer, bias, convolve):
-    """Σ w·x · scale + bias as (integers, unit), with the sum in integers."""
-    raw, type = x
-    integers, step, scales = _quantized(quantizer, latent)
-    total = _integers(convolve(_floats(raw), tf.constant(integers)))
-    channels = total.shape[-1]
-    scales = (scales * channels)[:channels]
-    unit = _unit(type) * step
-    offsets = [Fraction(0)] * channels
-    if bias is not None:
-        if layer.bias_quantizer:
-            bias = np.asarray(layer.bias_quantizer_internal(tf.constant(np.asarray(bias))))
-        offsets = [Fraction(float(b)) for b in np.asarray(bias)]
-    return _per_channel(total, unit, scales, offsets)
-
-
-def _per_channel(integers, unit, scales, offsets):
-    """integers · unit · scale + offset, on a grid fine enough for all channels."""
-    parts = [unit * s for s in scales] + offsets
-    grid = Fraction(1, int(np.lcm.reduce([p.denominator for p in parts], dtype=object)))
-    factors = np.array([int(unit * s / grid) for s in scales], dtype=object)
-    added = np.array([int(o / grid) for o in offsets], dtype=object)
-    return integers * factors + added, grid
-
-
-def _conv2d(layer, x):
-    kernel, bias = _weights(layer)
-
-    def convolve(values, weights):
-        return tf.nn.conv2d(values, weights, layer.strides, layer.padding.upper())
-
-    return _linear(layer, x, kernel, layer.kernel_quantizer_internal, bias, convolve)
-
-
-def _weights(layer):
-    """Kernel and bias before their quantizers."""
-    if "Batchnorm" in type(layer).__name__:
-        return _folded(layer)
-    return _kernel(layer), layer.bias if layer.use_bias else None
-
-
-def _folded(layer):
-    """Kernel and bias with the normalisation folded in. TensorFlow's rsqrt may be an ulp or two away from 1/sqrt."""
-    norm = layer.batchnorm
-    gamma, beta, mean, variance = (
-        np.asarray(w) for w in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
-    )
-    inv = np.float32(1) / np.sqrt(variance + np.float32(norm.epsilon))
-    inv = inv * np.asarray(gamma) if norm.scale else inv
-    bias = np.asarray(layer.bias) if layer.use_bias else np.float32(0)
-    kernel = np.asarray(_kernel(layer))
-    factor = inv.reshape(kernel.shape[2:]) if "Depthwise" in type(layer).__name__ else inv
-    ours = factor * kernel, inv * (bias - mean) + beta
-    for mine, theirs in zip(ours, layer.get_folded_weights()):
-        assert np.allclose(mine, np.asarray(theirs), rtol=1e-5, atol=1e-6), layer.name
-    return ours
-
-
-def _kernel(layer):
-    return layer.depthwise_kernel if hasattr(layer, "depthwise_kernel") else layer.kernel
-
-
-def _depthwise(layer, x):
-    def convolve(values, weights):
-        return tf.nn.depthwise_conv2d(values, weights, (1, *layer.strides, 1), layer.padding.upper())
-
-    kernel, bias = _weights(layer)
-    return _linear(layer, x, kernel, layer.depthwise_quantizer_internal, bias, convolve)
-
-
-def _dense(layer, x):
-    kernel, bias = _weights(layer)
-    return _linear(layer, x, kernel, layer.kernel_quantizer_internal, bias, tf.linalg.matmul)
-
-
 def _norm(layer, x):
     """x·inv + (beta - mean·inv), constants in float32."""
     raw, type = x
@@ -272,7 +174,7 @@ def _norm(layer, x):
     inv = np.float32(1) / np.sqrt(variance + np.float32(layer.epsilon)) * gamma
     inv = np.asarray(inverse_quantizer(tf.constant(inv))) if inverse_quantizer else inv
     offset = beta - mean * inv
-    exact = _per_channel(raw.astype(object), _unit(type), *([Fraction(float(v)) for v in c] for c in (inv, offset)))
+    exact = per_channel(raw.astype(object), unit_of(type), *([Fraction(float(v)) for v in c] for c in (inv, offset)))
     # The constants above are ours as much as Keras's: that they are the right ones, its rounded result shows.
     frames = raw_to_real(type, raw).astype(np.float32).reshape(-1, *layer.input.shape[1:])
     rounded = np.asarray(layer(tf.constant(frames), training=False)).reshape(raw.shape)
@@ -285,16 +187,16 @@ def _max_pool(layer, x):
     raw, type = x
     # Ranks instead of values, which may be wider than any float: TensorFlow finds the place of each maximum.
     values, ranks = np.unique(raw, return_inverse=True)
-    place = _floats(ranks.reshape(raw.shape))
+    place = as_floats(ranks.reshape(raw.shape))
     found = tf.nn.max_pool2d(place, layer.pool_size, layer.strides, layer.padding.upper())
-    return values.astype(object)[_integers(found).astype(np.int64)], _unit(type)
+    return values.astype(object)[as_integers(found).astype(np.int64)], unit_of(type)
 
 
 def _average(layer, x):
     raw, type = x
     count = int(np.prod(layer.pool_size))
-    mean = tf.nn.avg_pool2d(_floats(raw), layer.pool_size, layer.strides, layer.padding.upper())
-    return _integers(mean * count), _unit(type) / count
+    mean = tf.nn.avg_pool2d(as_floats(raw), layer.pool_size, layer.strides, layer.padding.upper())
+    return as_integers(mean * count), unit_of(type) / count
 
 
 def _quantized_average(layer, x):
@@ -306,20 +208,20 @@ def _quantized_average(layer, x):
 
 def _global_average(layer, x):
     raw, type = x
-    return raw.astype(object).sum(axis=(1, 2)), _unit(type) / (raw.shape[1] * raw.shape[2])
+    return raw.astype(object).sum(axis=(1, 2)), unit_of(type) / (raw.shape[1] * raw.shape[2])
 
 
 def _fractions(x):
     raw, type = x
-    return raw.astype(object) * _unit(type)
+    return raw.astype(object) * unit_of(type)
 
 
 def _same(layer, x):
-    return x[0], _unit(x[1])
+    return x[0], unit_of(x[1])
 
 
 def _zeros(layer, x):
-    return np.pad(x[0], ((0, 0), *layer.padding, (0, 0))), _unit(x[1])
+    return np.pad(x[0], ((0, 0), *layer.padding, (0, 0))), unit_of(x[1])
 
 
 def _prelu(layer, x):
@@ -328,19 +230,10 @@ def _prelu(layer, x):
     return np.maximum(values, 0) + scaled, Fraction(1)
 
 
-# Monotone functions of one value; layers with a kernel, which may have an activation inside.
+# Monotone functions of one value.
 FUNCTIONS = ("QActivation", "Activation", "ReLU", "LeakyReLU", "ThresholdedReLU", "QAdaptiveActivation")
-LINEAR = (
-    *("QConv2D", "QConv2DBatchnorm", "QDepthwiseConv2D", "QDepthwiseConv2DBatchnorm"),
-    *("QDense", "QDenseBatchnorm"),
-)
 EXACT = {
-    "QConv2D": _conv2d,
-    "QConv2DBatchnorm": _conv2d,
-    "QDepthwiseConv2D": _depthwise,
-    "QDepthwiseConv2DBatchnorm": _depthwise,
-    "QDense": _dense,
-    "QDenseBatchnorm": _dense,
+    **LINEAR,
     "PReLU": _prelu,
     "BatchNormalization": _norm,
     "QBatchNormalization": _norm,
@@ -348,7 +241,7 @@ EXACT = {
     "AveragePooling2D": _average,
     "QAveragePooling2D": _quantized_average,
     "GlobalAveragePooling2D": _global_average,
-    "GlobalMaxPooling2D": lambda layer, x: (x[0].max(axis=(1, 2)), _unit(x[1])),
+    "GlobalMaxPooling2D": lambda layer, x: (x[0].max(axis=(1, 2)), unit_of(x[1])),
     "Concatenate": lambda layer, *xs: (np.concatenate([_fractions(x) for x in xs], axis=3), Fraction(1)),
     "Add": lambda layer, *xs: (sum(_fractions(x) for x in xs), Fraction(1)),
     "Flatten": _same,

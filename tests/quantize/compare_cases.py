@@ -13,10 +13,10 @@ import warnings
 import tensorflow as tf
 
 from tests.qkeras_truth import compare
-from tests.quantize import activation_cases, norm_cases
+from tests.quantize import activation_cases, conv_cases, norm_cases
 from tests.quantize.layer_cases import CASES
 
-assert activation_cases and norm_cases  # they fill CASES
+assert activation_cases and conv_cases and norm_cases  # they fill CASES
 
 
 def check(name: str) -> None:
