@@ -28,7 +28,9 @@ FRAMES = 50
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trained", type=Path, default=Path("build/wafer"), help="folder of train.py (%(default)s)")
-    parser.add_argument("--save", type=Path, metavar="FOLDER", help="write wafer.h5 and test_frames.npz there")
+    parser.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="write results.json, wafer.h5 and test_frames.npz there"
+    )
     options = parser.parse_args()
     if not find_spec("qkeras"):
         raise SystemExit("error: QKeras is not installed: pip install '.[train]'")
@@ -53,7 +55,8 @@ def main() -> None:
             if name == "heterogeneous" and options.save:
                 save(model, x, y, options.save)
     console.print(table(results))
-    (options.trained / "results.json").write_text(json.dumps(results, indent=1))
+    if options.save:
+        (options.save / "results.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
 def measure(model, x: np.ndarray, y: np.ndarray) -> dict:

@@ -1,6 +1,6 @@
 """The float network with TensorFlow Lite on this machine's CPU: in floats, and quantized to 8 bits after training.
 
-    python examples/wafer/tflite.py [--threads 1]
+    python examples/wafer/tflite.py
 
 Accuracy on the 2,900 test maps of evaluate.py, and the time that one map takes, one at a time. Full-integer quantization:
 8-bit weights, activations, input and output; ranges from 290 maps that are neither training nor test.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import time
 import warnings
 from dataclasses import asdict, dataclass
@@ -29,21 +30,27 @@ CALIBRATION, WARM_UP, TIMED = 290, 20, 300
 
 
 @dataclass(frozen=True)
-class Measured:
-    """accuracy: 0..1. latency_ms: median of single invocations; per_second: invocations one after the other. kilobytes:
-    of the model file."""
+class Timed:
+    """Invocations one after the other: the median of their times, and how many a second."""
 
-    accuracy: float
+    threads: int
     latency_ms: float
     per_second: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """accuracy: 0..1. kilobytes: of the model file. timed: with one thread and with one for each core."""
+
+    accuracy: float
     kilobytes: float
-    threads: int
+    timed: tuple[Timed, ...]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trained", type=Path, default=Path("build/wafer"), help="folder of train.py (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of the interpreter (%(default)s)")
+    parser.add_argument("--save", type=Path, metavar="FOLDER", help="write the figures there, as tflite.json")
     options = parser.parse_args()
     weights = options.trained / "float.npz"
     if not find_spec("qkeras"):
@@ -63,14 +70,25 @@ def main() -> None:
     x, y = whole(TEST_SEED, TEST_WAFERS)
     found = {}
     for name, flat in (("float", convert(model)), ("8-bit", convert(model, calibration))):
-        found[name] = measure(name, flat, x, y, options.threads)
-        m = found[name]
-        print(
-            f"TensorFlow Lite, {name}: accuracy {m.accuracy:.2%}, {m.latency_ms:.2f} ms a map, {m.per_second:.0f} maps/s,"
-            f" {m.kilobytes:.0f} kB, {m.threads} thread(s)"
-        )
-    results = {name: asdict(measured) for name, measured in found.items()}
-    (options.trained / "tflite.json").write_text(json.dumps(results, indent=1))
+        found[name] = measure(name, flat, x, y)
+        print(f"TensorFlow Lite, {name}: accuracy {found[name].accuracy:.2%}, {found[name].kilobytes:,.0f} kB")
+        for timed in found[name].timed:
+            print(f"  {timed.threads} threads: {timed.latency_ms:.2f} ms a map, {timed.per_second:,.0f} maps/s")
+    if options.save:
+        import tensorflow
+
+        about = {"tensorflow": tensorflow.__version__, "processor": processor()}
+        text = json.dumps(about | {name: asdict(measured) for name, measured in found.items()}, indent=1)
+        (options.save / "tflite.json").write_text(text + "\n")
+
+
+def processor() -> str:
+    """The model name that Linux gives, or what Python knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def convert(model, calibration: np.ndarray | None = None) -> bytes:
@@ -86,29 +104,49 @@ def convert(model, calibration: np.ndarray | None = None) -> bytes:
     return converter.convert()
 
 
-def measure(name: str, flat: bytes, x: np.ndarray, y: np.ndarray, threads: int) -> Measured:
-    import tensorflow as tf
+def measure(name: str, flat: bytes, x: np.ndarray, y: np.ndarray) -> Measured:
+    interpreter = Interpreter(flat, 1)
+    timed = tuple(
+        timing(Interpreter(flat, threads), x[: WARM_UP + TIMED]) for threads in sorted({1, os.cpu_count() or 1})
+    )
+    shown = track(x, description=f"{name}, test maps", console=Console(stderr=True), transient=True)
+    right = np.mean([interpreter.classify(interpreter.ready(image)) == label for image, label in zip(shown, y)])
+    return Measured(float(right), len(flat) / 1e3, timed)
 
-    interpreter = tf.lite.Interpreter(model_content=flat, num_threads=threads)
-    interpreter.allocate_tensors()
-    into, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    scale, zero = into["quantization"]
-    ready = x if into["dtype"] == np.float32 else np.clip(np.rint(x / scale) + zero, -128, 127).astype(into["dtype"])
 
-    def classify(image: np.ndarray) -> int:
-        interpreter.set_tensor(into["index"], image[np.newaxis])
-        interpreter.invoke()
-        return int(interpreter.get_tensor(out["index"]).argmax())
-
+def timing(interpreter: Interpreter, x: np.ndarray) -> Timed:
+    """Times from the integers of a map to the number of its class; what makes integers of floats isn't counted."""
     times = []
-    for image in ready[: WARM_UP + TIMED]:
+    for image in [interpreter.ready(image) for image in x]:
         start = time.perf_counter()
-        classify(image)
+        interpreter.classify(image)
         times.append(time.perf_counter() - start)
     times = times[WARM_UP:]
-    shown = track(ready, description=f"{name}, test maps", console=Console(stderr=True), transient=True)
-    right = np.mean([classify(image) == label for image, label in zip(shown, y)])
-    return Measured(float(right), float(np.median(times) * 1e3), len(times) / sum(times), len(flat) / 1e3, threads)
+    return Timed(interpreter.threads, float(np.median(times) * 1e3), len(times) / sum(times))
+
+
+class Interpreter:
+    """TensorFlow Lite's, for one map after the other."""
+
+    def __init__(self, flat: bytes, threads: int) -> None:
+        import tensorflow as tf
+
+        self.threads = threads
+        self._lite = tf.lite.Interpreter(model_content=flat, num_threads=threads)
+        self._lite.allocate_tensors()
+        self._into, self._out = self._lite.get_input_details()[0], self._lite.get_output_details()[0]
+
+    def ready(self, image: np.ndarray) -> np.ndarray:
+        """The map (224, 224, 1), float32, as the network takes it: (1, 224, 224, 1), float32 or int8."""
+        if self._into["dtype"] == np.float32:
+            return image[np.newaxis]
+        scale, zero = self._into["quantization"]
+        return np.clip(np.rint(image[np.newaxis] / scale) + zero, -128, 127).astype(np.int8)
+
+    def classify(self, image: np.ndarray) -> int:
+        self._lite.set_tensor(self._into["index"], image)
+        self._lite.invoke()
+        return int(self._lite.get_tensor(self._out["index"]).argmax())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The wafer maps are what data.py says, and the committed network is the trained one: its scores are QKeras's own."""
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -88,4 +89,51 @@ def test_the_integer_model_of_the_committed_network_gives_qkeras_scores(frames):
     scores = design.evaluate(frames["x"][:8])
     assert np.array_equal(scores, frames["expected"][:8])
     right = (frames["expected"].argmax(axis=1) == frames["y"]).sum()
-    assert right >= 40, "the committed scores aren't those of a trained network"
+    assert f"{right} of 50 maps" in (EXAMPLE / "README.md").read_text()
+
+
+# --- the page -------------------------------------------------------------------------------------------------------
+
+
+def rows(first: str) -> list[list[str]]:
+    """The cells of the table of the page whose head begins with these words."""
+    lines = (EXAMPLE / "README.md").read_text().splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith(first))
+    table = lines[start:]
+    table = table[: next(n for n, line in enumerate(table) if not line.startswith("|"))]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table if not line.startswith("|---")]
+
+
+def test_the_page_gives_the_measured_accuracies():
+    results = json.loads((EXAMPLE / "results.json").read_text())
+    (_, *names), accuracy, loss, _ = rows("| | float | 4-bit")
+    assert names == list(results) == ["float", "4-bit", "2-bit", "heterogeneous"]
+    assert accuracy[1:] == [f"{result['accuracy']:.2%}".replace("%", " %") for result in results.values()]
+    assert loss[1:] == [f"{result['loss']:.3f}" for result in results.values()]
+    assert results["4-bit"]["accuracy"] - results["heterogeneous"]["accuracy"] <= 0.03
+
+
+def test_the_page_gives_the_measured_sparsity():
+    results = json.loads((EXAMPLE / "results.json").read_text())
+    for name, *cells in rows("| layer | float")[1:]:
+        for cell, result in zip(cells, results.values()):
+            shares = [f"{share:.1%}".rstrip("%") for share in result["sparsity"][name].values()]
+            assert cell == " / ".join(shares) + " %", name
+
+
+def test_the_page_gives_the_measured_speed_of_the_cpu():
+    found = json.loads((EXAMPLE / "tflite.json").read_text())
+    expected = [
+        [f"{kind['accuracy']:.2%}".replace("%", " %"), f"{timed['latency_ms']:.2f} ms", f"{timed['per_second']:,.0f}"]
+        for kind in (found["float"], found["8-bit"])
+        for timed in kind["timed"]
+    ]
+    assert [row[1:4] for row in rows("| | accuracy | one map")[1:-1]] == expected
+
+
+def test_the_page_gives_the_rate_that_hwgen_says():
+    design = hwgen.compile(EXAMPLE / "wafer.h5", board="zybo")
+    interval, latency = design.compiled.timing.interval, design.compiled.timing.latency
+    row = rows("| | accuracy | one map")[-1]
+    assert f"{interval:,} a map, latency {latency:,}" in row[4]
+    assert row[2:4] == [f"{latency / 150e3:.3f} ms", f"{150e6 / interval:,.0f}"]
