@@ -2,7 +2,7 @@
 
     python -m benchmarks.reference
 
-prints Markdown; progress goes to standard error. The network has random weights (examples/wafer/model.py) and is folded by
+prints Markdown; progress goes to standard error. The network is the trained one (examples/wafer/) and is folded by
 hwgen's own decision. Takes tens of minutes on two cores; --skip-synthesis and --skip-simulation leave the long steps out.
 
 exit codes: 0 all that was measured holds; 1 a target doesn't, or hardware and integer model differ; others as of hwgen
