@@ -40,7 +40,9 @@ class Frames:
         return ((self.y, self.expected), *self.further)
 
     def first(self, count: int | None) -> Frames:
-        cut = lambda a: None if a is None else a[:count]  # noqa: E731
+        def cut(a):
+            return a if a is None or a.ndim == 0 else a[:count]  # a file may hold single numbers too
+
         x = {name: cut(a) for name, a in self.x.items()} if isinstance(self.x, Mapping) else cut(self.x)
         return Frames(x, cut(self.y), cut(self.expected), tuple(tuple(map(cut, pair)) for pair in self.further))
 

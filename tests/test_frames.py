@@ -44,6 +44,13 @@ def test_a_truncated_file(tmp_path):
         load(path)
 
 
+def test_a_file_may_hold_more_than_frames(tmp_path):
+    x = np.random.default_rng(0).random((4, 2, 2))
+    np.savez(tmp_path / "more.npz", x=x, parameters=7, names=np.array(["a", "b"]))
+    found = load(tmp_path / "more.npz").first(3)
+    assert len(found) == 3 and np.array_equal(by_input(["image"], found)["image"], x[:3])
+
+
 def test_several_inputs_and_outputs(tmp_path):
     path, left, right = tmp_path / "frames.npz", np.arange(6).reshape(3, 2), np.arange(3).reshape(3, 1)
     np.savez(path, left=left, right=right, y1=[0, 1, 1], expected=left, expected2=right)
