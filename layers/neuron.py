@@ -93,7 +93,7 @@ class Neuron(Block):
     @property
     def fold(self) -> int:
         """Turns that the neurons take: N / neurons."""
-        return self.weights.shape[3] // self.neurons
+        return self.weights.shape[-1] // self.neurons
 
     @property
     def loops(self) -> Loops:
@@ -165,7 +165,7 @@ class Neuron(Block):
 
     def parallel_neurons(self, taps: Taps) -> list[int]:
         """How many neurons can be computed in parallel with these taps; none where the taps don't suit."""
-        return divisors(self.weights.shape[3])
+        return divisors(self.weights.shape[-1])
 
     def schedule(self, *arrivals):
         # A beat is taken in its last turn; the next one's first turn follows at once.

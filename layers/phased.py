@@ -81,10 +81,6 @@ class PhasedNeuron(Neuron):
         return profile(ById(self.weights), 5)
 
     @property
-    def fold(self) -> int:
-        return self.weights.shape[-1] // self.neurons
-
-    @property
     def loops(self) -> Loops:
         return Loops(1, self.taps.beats, self.fold, self.phases)
 

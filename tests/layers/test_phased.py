@@ -70,6 +70,13 @@ def test_a_set_begins_at_a_power_of_two():
     assert loops.phases.addresses(15)[15 * 5] == 2 * 32 + 16
 
 
+def test_neurons_in_parallel_divide_their_number():
+    weights = np.ones((2, 2, 1, 3, 4, 10), dtype=np.int64)
+    taps = Taps((1, 3), 4)
+    block = PhasedNeuron(TensorType((4, 4, 12), 0, 1), taps, weights, np.zeros(10, dtype=np.int64))
+    assert block.parallel_neurons(taps) == [1, 2, 5, 10]
+
+
 def test_refusals():
     weights, bias = np.ones((2, 2, 1, 1, 2, 6), dtype=np.int64), np.zeros(6, dtype=np.int64)
     type_ = TensorType((1, 1, 2), 0, 1)
