@@ -240,8 +240,9 @@ def _need_layer(name: str, description: Mapping) -> None:
     Keras 3's `x + y` passes: it stands there as an Add.
     """
     kind, config, nodes = _class_name(description), description["config"], description["inbound_nodes"]
-    # Only layers have a `trainable`; Keras 2 has classes of its own for operations.
-    keras3 = nodes and isinstance(nodes[0], dict) and "trainable" not in config and "layers" not in config
+    # Most layers have a `trainable`, and those of Keras 3 that don't a module; Keras 2 has own classes for operations.
+    layer = "trainable" in config or "layers" in config or description.get("module") == "keras.layers"
+    keras3 = nodes and isinstance(nodes[0], dict) and not layer
     if kind in ("TFOpLambda", "SlicingOpLambda") or (keras3 and kind not in ("Add", "InputLayer")):
         what = config.get("function", kind)
         raise ModelError(f"is the operation {what!r}, not a layer", layer=name, change="use a layer, such as Add for +")

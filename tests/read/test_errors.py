@@ -344,6 +344,9 @@ def test_operations_and_constants():
     assert structure(functional(entry(), lambda_layer)).startswith("layer 'd': is the operation 'math.reduce_mean'")
     mean = layer("d", "Mean", source=keras3_call("x"))
     assert structure(functional(entry(), mean)).startswith("layer 'd': is the operation 'Mean', not a layer")
+    # A layer of Keras 3 whose configuration says as little as an operation's.
+    dropout = layer("d", "SpatialDropout2D", source=keras3_call("x")) | {"module": "keras.layers"}
+    assert parse_model(functional(entry(), dropout)).layers[1].class_name == "SpatialDropout2D"
     add = layer("d", "Add", source=keras3_call("x", 1.0))
     assert structure(functional(entry(), add)).startswith("layer 'd': is called with '1.0', not a layer's output")
     add = parse_model(functional(entry(), layer("d", "Add", source=keras3_call("x", "x"))))
