@@ -35,13 +35,16 @@ def net(instance: str, port: str) -> str:
 
 
 class Top(wiring.Component):
-    """The whole network: AXI4-Stream in and out, an instance for every block."""
+    """The whole network: AXI4-Stream in and out, an instance for every block. levels: also what each FIFO holds, the
+    k-th of `fifos` as `level{k}`."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, levels: bool = False):
         self.graph = graph
         self.instances = identifiers(node.name for node in graph.nodes)
         self.blocks = {node.name: node.op.component() for node in graph.nodes if not isinstance(node.op, View)}
+        self._levels = fifos(graph) if levels else []
         members = {"frame_error": Out(1)}
+        members |= {f"level{k}": Out(range(node.op.depth + 1)) for k, node in enumerate(self._levels)}
         self._outer: list[tuple[str, str, str]] = []  # (outer member, block, its member)
         for kind, type_ in (("s", Source), ("m", Sink)):
             ends = [node for node in graph.nodes if isinstance(node.op, type_)]
@@ -61,6 +64,7 @@ class Top(wiring.Component):
             inner, port = getattr(self.blocks[name], member), getattr(self, outer)
             into = self.signature.members[outer].flow == wiring.In
             m.d.comb += inner.eq(port) if into else port.eq(inner)
+        m.d.comb += [getattr(self, f"level{k}").eq(self.blocks[node.name].level) for k, node in enumerate(self._levels)]
         errors = [self.blocks[node.name].frame_error for node in self.graph.nodes if isinstance(node.op, Source)]
         m.d.comb += self.frame_error.eq(sum(errors) != 0)
         for node in self.graph.nodes:
@@ -117,9 +121,9 @@ class Emitted:
     family: str
 
 
-def emit(graph: Graph, family: str) -> Emitted:
-    """The network as one Verilog text; its top module is named after the model."""
-    top, target = Top(graph), Target(family)
+def emit(graph: Graph, family: str, levels: bool = False) -> Emitted:
+    """The network as one Verilog text; its top module is named after the model. levels: as of `Top`."""
+    top, target = Top(graph, levels), Target(family)
     name = identifier(graph.name)
     text = verilog.convert(top, name=name, platform=target, emit_src=False, strip_internal_attrs=True)
     return Emitted(name, f"{text}\n{target.library}", top.instances, family)
