@@ -1,10 +1,20 @@
-"""The boards that hwgen can fold for; one file a board, one line here."""
+"""The boards that hwgen can fold for; one file a board and its variants, one line here."""
 
-from hwgen.boards import pynq_z2, zybo
+from hwgen.boards import arty_a7, arty_z7, cora_z7, orangecrab, pynq_z2, ulx3s, zybo
 from hwgen.boards.board import Board
 from hwgen.errors import OptionError
 
-BOARDS: dict[str, Board] = {board.name: board for board in (zybo.BOARD, pynq_z2.BOARD)}
+BOARDS: dict[str, Board] = {
+    board.name: board
+    for board in (
+        *(zybo.Z7_10, zybo.Z7_20, zybo.FIRST),
+        pynq_z2.BOARD,
+        *(arty_z7.Z7_10, arty_z7.Z7_20),
+        *(cora_z7.Z7_07S, cora_z7.Z7_10),
+        *(arty_a7.A7_35T, arty_a7.A7_100T),
+        *(ulx3s.BOARD, orangecrab.BOARD),
+    )
+}
 
 
 def find(name: str) -> Board:

@@ -1,18 +1,30 @@
 """What the compiler needs to know of a board."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
+from hwgen.boards.families import FAMILIES, Family
 from hwgen.layers.block import Resources
+
+OPEN, VIVADO = "open", "vivado"  # toolchains
+ZYNQ, UART = "zynq", "uart"  # shells
 
 
 @dataclass(frozen=True)
 class Board:
     """A board to fold for.
 
-    part: the FPGA as vendors write it. resources: all that the chip has. clock_mhz: the clock that networks are folded and
-    reported for unless the user says otherwise. margin: the share of LUTs and flip-flops that the network may take; the rest is
-    for the board's shell and for what place and route can't fill. clock_pin: the package pin of the board's oscillator, for place
-    and route of the network by itself; None: not known.
+    part: the FPGA as vendors write it. resources: all that the chip has, in the terms of its family. clock_mhz: the clock that
+    networks are folded and reported for unless the user says otherwise; in a chip of the UART shell a PLL makes it from the
+    oscillator. margin: the share of LUTs and flip-flops that the network may take; the rest is for the board's shell and
+    for what place and route can't fill.
+
+    oscillator_mhz: of the oscillator at the logic's pins. ps_mhz: of a Zynq's processor, whose PLLs make the shell's clock.
+    clock_pin: the oscillator's package pin. platform: "module:class" of amaranth-boards, which knows the pins of boards
+    that have none here. serial: the UART's (rx, tx), seen from the FPGA, where the board has no serial port of its own: pins
+    of amaranth-boards' connector ("io_0:0"). pins: `hwgen.boards.pins`.
+    shell: how a host reaches the network. toolchains: what can make its bitstream.
     """
 
     name: str
@@ -23,10 +35,30 @@ class Board:
     family: str = "xc7"
     margin: float = 0.8
     clock_pin: str | None = None
+    oscillator_mhz: float = 125.0
+    ps_mhz: float | None = None
+    platform: str | None = None
+    serial: tuple[str, str] | None = None
+    shell: str = ZYNQ
+    toolchains: tuple[str, ...] = (OPEN, VIVADO)
+
+    @property
+    def kind(self) -> Family:
+        """How the family counts, and what it makes of the blocks' costs."""
+        return FAMILIES[self.family]
+
+    @property
+    def available(self) -> Resources:
+        """All that the chip has, in the terms of blocks' costs."""
+        return self.kind.room(self.resources)
 
     @property
     def budget(self) -> Resources:
-        """What the network may use: LUTs and flip-flops with the margin, block RAM and DSP to the last one."""
-        r = self.resources
-        share = self.margin
+        """What the network may use, in the terms of blocks' costs: LUTs and flip-flops with the margin, block RAM and DSP
+        to the last one."""
+        r, share = self.available, self.margin
         return Resources(r.lut * share, r.lutram * share, r.ff * share, r.bram36, r.dsp, r.carry4 * share)
+
+    def estimate(self, cost: Resources) -> Resources:
+        """Blocks' costs in the terms of the chip."""
+        return self.kind.estimate(cost)

@@ -1,13 +1,8 @@
-"""Digilent Zybo Z7-10: Zynq xc7z010, speed grade -1. Figures: Xilinx DS190, Zynq-7000 overview."""
+"""Digilent Zybo Z7-10, Zybo Z7-20 and the first Zybo: Zynq, speed grade -1. Pins and clocks: Digilent's manuals and XDC files."""
 
 from hwgen.boards.board import Board
-from hwgen.layers.block import Resources
+from hwgen.boards.chips import XC7Z010, XC7Z020
 
-BOARD = Board(
-    name="zybo",
-    title="Digilent Zybo Z7-10",
-    part="xc7z010clg400-1",
-    resources=Resources(lut=17_600, lutram=6_000, ff=35_200, bram36=60, dsp=80, carry4=4_400),
-    clock_mhz=150.0,
-    clock_pin="K17",
-)
+Z7_10 = Board("zybo", "Digilent Zybo Z7-10", "xc7z010clg400-1", XC7Z010, 150.0, clock_pin="K17", ps_mhz=33.333333)
+Z7_20 = Board("zybo-z7-20", "Digilent Zybo Z7-20", "xc7z020clg400-1", XC7Z020, 150.0, clock_pin="K17", ps_mhz=33.333333)
+FIRST = Board("zybo-1", "Digilent Zybo (the first)", "xc7z010clg400-1", XC7Z010, 150.0, clock_pin="L16", ps_mhz=50.0)

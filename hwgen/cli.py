@@ -17,16 +17,19 @@ from hwgen.frames import load
 from hwgen.output import check_ours
 from hwgen.quantize.inputs import parse_options
 
+LIST_WIDTH = 125  # of --list-boards
+
 
 def list_boards() -> int:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("name", "board", "part", "LUT", "FF", "BRAM", "DSP", "MHz"):
+    for heading in ("name", "board", "part", "LUT", "of", "FF", "BRAM", "DSP", "MHz", "shell", "bitstream"):
         table.add_column(heading, no_wrap=True)
     for board in boards.BOARDS.values():
         r = board.resources
-        numbers = (f"{r.lut:,.0f}", f"{r.ff:,.0f}", f"{r.bram36:g}", f"{r.dsp:g}", f"{board.clock_mhz:g}")
-        table.add_row(board.name, board.title, board.part, *numbers)
-    Console().print(table)
+        logic = (f"{r.lut:,.0f}", board.kind.lut, f"{r.ff:,.0f}")
+        numbers = (*logic, f"{r.bram36:g}", f"{r.dsp:g}", f"{board.clock_mhz:g}")
+        table.add_row(board.name, board.title, board.part, *numbers, board.shell, ", ".join(board.toolchains))
+    Console(width=max(Console().width, LIST_WIDTH)).print(table)  # a narrow terminal breaks lines, not numbers
     return 0
 
 

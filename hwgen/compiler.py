@@ -94,7 +94,7 @@ def run(
     progress("lowering to blocks")
     lowered = stage("lower", lower(integer))
     progress("folding")
-    folder = Folder(lowered, board.budget)
+    folder = Folder(lowered, board.budget, shown=board.estimate)
     folded = stage("fold", sized(folder, board, interval))
     forked = stage("fork", fork(folded))
     progress("sizing FIFOs")
@@ -147,7 +147,7 @@ def planned(folder: Folder, board: Board, interval: int) -> Plan:
     Raises Infeasible where some block can't keep up.
     """
     fits = folder.fits(interval)
-    return (folder if fits else folder.within(board.resources)).plan(interval)
+    return (folder if fits else folder.within(board.available)).plan(interval)
 
 
 def _excess(total: Resources, available: Resources) -> dict[str, float]:
@@ -159,13 +159,13 @@ def _excess(total: Resources, available: Resources) -> dict[str, float]:
 def _check_room(graph: Graph, folder: Folder, board: Board, interval: int) -> None:
     """DoesNotFit, with the interval that would fit, where a folding takes more than the whole board."""
     total = cost(buffer(fork(graph)))
-    over = _excess(total, board.resources)
+    over = _excess(total, board.available)
     if not over:
         return
-    kind = max(over, key=lambda name: over[name] / getattr(board.resources, name))
+    kind = max(over, key=lambda name: over[name] / getattr(board.available, name))
     fitting = timing(fork(_fitting(folder, board))).interval
     raise DoesNotFit(
-        f"{interval} cycles a frame would take {getattr(total, kind):,.0f} {kind}, {board.name} has "
+        f"{interval} cycles a frame would take {getattr(board.estimate(total), kind):,.0f} {kind}, {board.name} has "
         f"{getattr(board.resources, kind):,.0f}; the shortest interval that fits is about {fitting:,} cycles"
     )
 
@@ -180,5 +180,5 @@ def _fitting(folder: Folder, board: Board) -> Graph:
         less = {kind: max(0.0, getattr(plan.cost, kind) - 1.1 * excess) for kind, excess in over.items()}
         folder = folder.within(replace(folder.budget, **less))
     kind = max(over, key=over.get)
-    missing = f"{over[kind]:.0f} {kind}"
+    missing = f"{getattr(board.estimate(Resources(**over)), kind):.0f} {kind}"
     raise DoesNotFit(f"the network is too large for the board: with its FIFOs it takes {missing} too many")

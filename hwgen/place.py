@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen.boards.board import Board
+from hwgen.boards.pins import pins
 from hwgen.errors import OptionError, ToolFailed, ToolMissing
 from hwgen.place_log import STAGES, Log, parse
 
@@ -56,8 +57,7 @@ def find(board: Board) -> Tool:
     """
     if board.family != "xc7":
         raise OptionError(f"{board.name}: hwgen places and routes for Xilinx 7 series alone, not for {board.family}")
-    if board.clock_pin is None:
-        raise OptionError(f"{board.name} has no clock_pin, which place and route needs; add it to the board's file")
+    pins(board)
     named = os.environ.get("NEXTPNR_XILINX")
     names = [named] if named else ["nextpnr-xilinx", "nextpnr-himbaechel"]
     for name in names:
@@ -128,8 +128,10 @@ def place(
     """
     workdir = Path(workdir).resolve()
     constraints, log = workdir / "place.xdc", workdir / "nextpnr.log"
+    clock = pins(board)["clk"]
     constraints.write_text(
-        f"set_property PACKAGE_PIN {board.clock_pin} [get_ports clk]\nset_property IOSTANDARD LVCMOS33 [get_ports clk]\n"
+        f"set_property PACKAGE_PIN {clock.site} [get_ports clk]\n"
+        f"set_property IOSTANDARD {clock.standard} [get_ports clk]\n"
     )
     command = [tool.command, "--json", str(Path(netlist).resolve()), "--freq", f"{target_mhz:g}", "--timing-allow-fail"]
     if tool.himbaechel:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from hwgen import __version__
+from hwgen.boards import Board
 from hwgen.graph import Graph, Node
 from hwgen.layers.axi import element_bytes
 from hwgen.layers.block import Resources
@@ -57,7 +58,7 @@ def build(design) -> dict:
     compiled, board = design.compiled, design.board
     timing = compiled.timing
     budget = resources(board.resources)
-    estimated = resources(compiled.cost)
+    estimated = resources(board.estimate(compiled.cost))
     report = {
         "hwgen": __version__,
         "model": design.name,
@@ -70,9 +71,9 @@ def build(design) -> dict:
         "bottleneck": timing.bottleneck,
         "faster": _faster(compiled.faster),
         "fits": all(estimated[kind] <= budget[kind] for kind in KINDS),
-        "resources": {"board": budget, "estimated": estimated},
+        "resources": {"lut": board.kind.lut, "board": budget, "estimated": estimated},
         "ports": _ports(compiled),
-        "layers": [_layer(name, nodes, compiled) for name, nodes in by_layer(compiled.hardware).items()],
+        "layers": [_layer(name, nodes, compiled, board) for name, nodes in by_layer(compiled.hardware).items()],
         "fifos": _fifos(compiled),
     }
     if design.synthesized is not None:
@@ -84,7 +85,7 @@ def build(design) -> dict:
     return report
 
 
-def _layer(name: str, nodes: list[Node], compiled) -> dict:
+def _layer(name: str, nodes: list[Node], compiled, board: Board) -> dict:
     """A layer's entry. Its interval is what its slowest block could do; its latency counts from the network's first pixel."""
     last = nodes[-1]
     interval = max(interval_in_place(compiled.hardware, node) for node in nodes)
@@ -96,7 +97,7 @@ def _layer(name: str, nodes: list[Node], compiled) -> dict:
         "folding": next((folding(n) for n in nodes if isinstance(n.op, (Neuron, DepthwiseNeuron))), folding(last)),
         "interval_cycles": {"estimated": interval},
         "latency_cycles": {"estimated": compiled.timing.finished[last.name]},
-        "resources": {"estimated": resources(total(nodes))},
+        "resources": {"estimated": resources(board.estimate(total(nodes)))},
         "blocks": [{"name": n.name, "block": n.op.describe(), "folding": folding(n)} for n in nodes],
     }
 
@@ -207,7 +208,7 @@ def table(report: dict):
     result.add_column("layer", overflow="fold", min_width=len("share of board"))
     for heading in ("output", "type"):
         result.add_column(heading, overflow="fold")
-    for heading in ("a cycle", "cycles", "LUT", "FF", "BRAM", "DSP"):
+    for heading in ("a cycle", "cycles", report["resources"]["lut"].replace("LUT6", "LUT"), "FF", "BRAM", "DSP"):
         result.add_column(heading, justify="right", no_wrap=True)
 
     def numbers(entry: dict, kind: str) -> list[str]:

@@ -62,7 +62,10 @@ class Pareto:
             "board": self.board.name,
             "part": self.board.part,
             "clock_mhz": self.clock_mhz,
-            "resources": {"board": resources(self.board.resources), "budget": resources(self.board.budget)},
+            "resources": {
+                "board": resources(self.board.resources),
+                "budget": resources(self.board.estimate(self.board.budget)),
+            },
             "points": [asdict(point) for point in self.points],
         }
 
@@ -121,7 +124,7 @@ def pareto(
     progress("reading the model")
     integer = quantize(read(model, weights), input_type)
     progress("folding")
-    folder = Folder(lower(integer), target.budget)
+    folder = Folder(lower(integer), target.budget, shown=target.estimate)
     try:
         graphs = [sized(folder, target, None)]
         fitting = timing(fork(graphs[0])).interval
@@ -149,10 +152,10 @@ def _intervals(choices: list[int], fitting: int | None) -> list[int]:
 
 def _point(hardware: Graph, board: boards.Board, clock_mhz: float) -> Point:
     time, total = timing(hardware), cost(hardware)
-    within = [all(getattr(total, k) <= getattr(limit, k) for k in KINDS) for limit in (board.budget, board.resources)]
+    within = [all(getattr(total, k) <= getattr(limit, k) for k in KINDS) for limit in (board.budget, board.available)]
     fits = "yes" if within[0] else "tight" if within[1] else "no"
     rate = round(clock_mhz * 1e6 / time.interval, 1)
-    return Point(time.interval, time.latency, rate, resources(total), fits, time.bottleneck)
+    return Point(time.interval, time.latency, rate, resources(board.estimate(total)), fits, time.bottleneck)
 
 
 def _unbeaten(points: list[Point]) -> tuple[Point, ...]:

@@ -62,7 +62,9 @@ def next_faster(folder: Folder, hardware: Graph, interval: int) -> Faster:
     for layer, amount in _by_layer(hardware, worst).items():
         growth[layer] = growth.get(layer, 0.0) - amount
     most = max(growth, key=growth.get)
-    return Faster(interval, shorter[-1], tuple(dict.fromkeys(slow)), needs, over, most if growth[most] > 0 else None)
+    most = most if growth[most] > 0 else None
+    over = {kind: getattr(folder.shown(Resources(**over)), kind) for kind in over}
+    return Faster(interval, shorter[-1], tuple(dict.fromkeys(slow)), folder.shown(needs), over, most)
 
 
 def _by_layer(graph: Graph, kind: str) -> dict[str, float]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,8 +43,15 @@ class Infeasible(Exception):
 class Folder:
     """Folds one graph for one budget, again and again for different intervals."""
 
-    def __init__(self, graph: Graph, budget: Resources, known: Problem | None = None):
-        self.graph, self.budget = graph, budget
+    def __init__(
+        self,
+        graph: Graph,
+        budget: Resources,
+        known: Problem | None = None,
+        shown: Callable[[Resources], Resources] = lambda cost: cost,
+    ):
+        """shown: makes of costs what messages say (`Board.estimate`)."""
+        self.graph, self.budget, self.shown = graph, budget, shown
         self.problem = Problem.of(graph, units(graph)) if known is None else known
         self._limits = vector(budget)
 
@@ -53,7 +61,7 @@ class Folder:
 
     def within(self, budget: Resources) -> Folder:
         """The same foldings under another budget."""
-        return Folder(self.graph, budget, self.problem)
+        return Folder(self.graph, budget, self.problem, self.shown)
 
     def intervals(self) -> list[int]:
         """Every interval at which some block could take another shape, shortest first; only those that all blocks reach."""
@@ -121,17 +129,20 @@ def fastest(folder: Folder) -> Plan:
         middle = (low + high) // 2
     if best is not None:
         return folder.plan(best)
-    raise DoesNotFit(too_large(folder.plan(choices[-1]), folder.budget))
+    raise DoesNotFit(too_large(folder.plan(choices[-1]), folder))
 
 
-def too_large(slowest: Plan, budget: Resources) -> str:
+def too_large(slowest: Plan, folder: Folder) -> str:
     """What to say of a network whose slowest folding does not fit."""
-    over = slowest.overdrawn(budget)
+    over = slowest.overdrawn(folder.budget)
     kind = max(over, key=over.get)
     largest = max(slowest.graph.nodes, key=lambda node: getattr(node.op.cost(), kind))
+    needed, there, most = (
+        getattr(folder.shown(cost), kind) for cost in (slowest.cost, folder.budget, largest.op.cost())
+    )
     return (
         f"the network is too large for the board: even at {slowest.interval} cycles a frame it needs "
-        f"{getattr(slowest.cost, kind):.0f} {kind} of the {getattr(budget, kind):.0f} that the network may use; "
-        f"layer {largest.layer!r} alone takes {getattr(largest.op.cost(), kind):.0f}: "
+        f"{needed:.0f} {kind} of the {there:.0f} that the network may use; "
+        f"layer {largest.layer!r} alone takes {most:.0f}: "
         "make it smaller, use fewer bits, or choose a larger board"
     )
