@@ -90,10 +90,10 @@ def emit_shell(compiled: Compiled, clock_mhz: float, *, fills: bool = True) -> E
     """The chip without its processor. fills: with a register for the highest fill of each FIFO. Raises OptionError."""
     emitted = emit(compiled.hardware, compiled.family, levels=True) if fills else compiled.emitted
     found = identity(compiled.integer, compiled.hardware, clock_mhz, dma=True, fills=fills)
-    return EmittedShell(*_text(Shell(emitted, found), emitted), found)
-
-
-def _text(shell: Shell, emitted: Emitted) -> tuple[str, str]:
     top = f"{emitted.top}_shell"
-    text = verilog.convert(shell, name=top, emit_src=False, strip_internal_attrs=True)
-    return top, f"{text}\n{emitted.text}"
+    return EmittedShell(top, verilog_of(Shell(emitted, found), emitted, top), found)
+
+
+def verilog_of(shell: Shell, emitted: Emitted, top: str) -> str:
+    """The Verilog of a shell and of the network in it."""
+    return f"{verilog.convert(shell, name=top, emit_src=False, strip_internal_attrs=True)}\n{emitted.text}"

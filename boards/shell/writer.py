@@ -162,8 +162,9 @@ class WritePort(wiring.Component):
     def _send(self, m: Module, bursts: Queue) -> None:
         """The words of the bursts, in their order."""
         burst = bursts.o.payload
-        sent, moved = Signal(5), Signal()
+        sent, moved, there = Signal(5), Signal(), Signal()
         m.d.comb += [
+            self.m_axi_wvalid.eq(bursts.o.valid & there),
             moved.eq(self.m_axi_wvalid & self.m_axi_wready),
             self.m_axi_wlast.eq(sent == burst.words - 1),
             bursts.o.ready.eq(moved & self.m_axi_wlast),
@@ -173,7 +174,7 @@ class WritePort(wiring.Component):
                 with m.Case(k):
                     words = getattr(self, f"words{k}")
                     m.d.comb += [
-                        self.m_axi_wvalid.eq(bursts.o.valid & words.valid),
+                        there.eq(words.valid),
                         self.m_axi_wdata.eq(words.payload),
                         self.m_axi_wstrb.eq(Mux(burst.last & self.m_axi_wlast, tail, 0xFF)),
                         words.ready.eq(bursts.o.valid & self.m_axi_wready),

@@ -1,0 +1,73 @@
+"""A shell under cocotb in Icarus Verilog: builds it once, and runs the named tests of a module in it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cocotb_tools.check_results import get_results
+
+from hwgen.boards.shell.identity import Identity
+from hwgen.boards.shell.shell import EmittedShell
+from hwgen.sim.primitives import primitives
+from hwgen.sim.runners import Icarus
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = "config.pickle"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the tests inside the simulator need to know. frames, scores: for each frame the bytes of each input and
+    output. interval: cycles a frame of the network by itself, where known."""
+
+    identity: Identity
+    frames: list[list[bytes]]
+    scores: list[list[bytes]]
+    interval: int = 0
+    top1: list[list[int]] = field(default_factory=list)
+    seed: int = 0
+
+
+class Simulation:
+    """The shell, built in `folder`."""
+
+    def __init__(self, shell: EmittedShell, config: Config, folder: Path):
+        self.folder, self.top = folder, shell.top
+        source = folder / "shell.v"
+        source.write_text(f"`timescale 1ns/1ps\n{shell.text}")
+        (folder / CONFIG).write_bytes(pickle.dumps(config))
+        self.runner = Icarus()
+        self.runner.log.setLevel(logging.WARNING)
+        self.runner.build(
+            sources=[source, *primitives("xc7")],
+            hdl_toplevel=self.top,
+            build_dir=folder / "build",
+            log_file=folder / "build.log",
+            always=True,
+        )
+
+    def run(self, module: str, tests: Sequence[str]) -> None:
+        """Raises AssertionError with the end of the log where one of the tests fails."""
+        log, results = self.folder / "run.log", self.folder / "results.xml"
+        try:
+            self.runner.test(
+                module,
+                self.top,
+                hdl_toplevel_lang="verilog",
+                build_dir=self.folder / "build",
+                test_dir=self.folder,
+                log_file=log,
+                results_xml=str(results),
+                testcase=list(tests),
+                extra_env={"PYTHONPATH": os.pathsep.join([*sys.path, str(ROOT)]), "COCOTB_LOG_LEVEL": "WARNING"},
+            )
+        except SystemExit:  # cocotb's way to say that a test failed; the results say which
+            pass
+        ran, failed = get_results(results)
+        assert ran == len(tests) and not failed, f"{ran} ran, {failed} failed:\n{log.read_text()[-6000:]}"
