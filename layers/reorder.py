@@ -132,7 +132,10 @@ class Reorder(Block):
     def cost(self):
         address = (self.beats_in() - 1).bit_length()
         loops = sum((counter_cost(count) for count, _ in self.beat_loops), Resources())
-        stepping = Resources(lut=2 * address * len(self.beat_loops) / 2 + address, ff=address)
+        # An adder for each loop's step, as wide as the step isn't a multiple of a power of two.
+        wide = [address - (step & -step).bit_length() + 1 for step in self._steps]
+        carry4 = sum(math.ceil(bits / 4) for bits in wide)
+        stepping = Resources(lut=address * (len(self.beat_loops) + 1), ff=address, carry4=carry4)
         control = counter_cost(self.beats_in()) + loops + stepping + Resources(lut=8, ff=self.stages + 4)
         depth = credits_needed(self.stages)
         output = up_down_cost(depth.bit_length()) + queue.cost(self.bits, depth, queue.cheaper(self.bits, depth))
@@ -169,17 +172,23 @@ class Reorder(Block):
     def _walk(self, m: Module, step: Signal, address: int) -> tuple[Signal, Value]:
         """The address within a frame, which moves on at each step; and whether it is the last one."""
         where = Signal(address)
-        steps, ends, back = [], Value.cast(1), 0  # of each loop, innermost first: (whether it moves on, by how much)
-        for k, (count, stride) in enumerate(reversed(self.beat_loops)):
+        ends, moved = Value.cast(1), Value.cast(0)
+        for k, ((count, _), by) in enumerate(zip(reversed(self.beat_loops), self._steps)):
+            moved = Mux(ends, where + by, moved)  # the outermost that moves on says how far
             _, last = counter(m, count, step & ends, f"loop{k}")
-            steps.append((ends, stride - back))
-            ends, back = ends & last, back + (count - 1) * stride
-        moved = Value.cast(0)
-        for moves_on, by in steps:  # the outermost that moves on says how far
-            moved = Mux(moves_on, where + by, moved)
+            ends = ends & last
         with m.If(step):
             m.d.sync += where.eq(Mux(ends, 0, moved))
         return where, ends
+
+    @property
+    def _steps(self) -> list[int]:
+        """Of each loop, innermost first: how far the address moves where it goes on and those within begin anew."""
+        found, back = [], 0
+        for count, stride in reversed(self.beat_loops):
+            found.append(stride - back)
+            back += (count - 1) * stride
+        return found
 
     def describe(self):
         loops = " ".join(f"{count}·{stride}" for count, stride in self.loops)

@@ -108,7 +108,9 @@ class Upsample(Block):
     def cost(self):
         counts = (self.groups, self.factors[1], self.input.shape[1], self.factors[0])
         bits, address = self.lanes * self.input.width, (self.words - 1).bit_length()
-        control = sum((counter_cost(n) for n in counts), Resources(lut=4 + 2 * address, ff=2 * address))
+        control = sum(
+            (counter_cost(n) for n in counts), Resources(lut=4 + 2 * address, ff=2 * address, carry4=address / 4)
+        )
         return control + ram_cost(self.kind, self.words, bits) + free_running_cost(bits, self.stages)
 
     def component(self):

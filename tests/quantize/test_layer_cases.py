@@ -18,4 +18,4 @@ def test_equals_qkeras(name):
 
 def test_equals_qkeras_v3():
     script = "import sys; from tests.quantize.compare_cases import main; sys.exit(main(['--every', '3']))"
-    assert "failed: none" in run_keras3(script)
+    assert "failed: none" in run_keras3(script, timeout=600)
