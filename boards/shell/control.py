@@ -164,7 +164,8 @@ class Control(wiring.Component):
         m.d.sync += self.interrupt.eq((file.INTERRUPT_STATUS & file.INTERRUPT_ENABLE).any())
 
     def _cycles(self, m: Module, file: RegisterFile) -> None:
-        cycles, held = Signal(64), Signal(32)
+        cycles = Signal(64)
+        held = Signal(32)
         m.d.sync += cycles.eq(cycles + 1)
         with m.If(file.CYCLES_LOW_read):
             m.d.sync += held.eq(cycles[32:])

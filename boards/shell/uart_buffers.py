@@ -45,7 +45,8 @@ class InputBuffer(wiring.Component):
         length, at, fresh = Signal(LENGTH), Signal(LENGTH), Signal()  # fresh: the byte at `at` is being read
         held, count = Signal(8 * self.port.beat_bytes), Signal(range(self.port.beat_bytes + 1))
         full, take, gated = count == self.port.beat_bytes, Signal(), Signal()
-        first, last = counter(m, self.port.beats, take, "beat")
+        beat, last = counter(m, self.port.beats, take, "beat")
+        first = beat == 0
         m.d.comb += [
             write.addr.eq(self.address),
             write.data.eq(self.data),

@@ -7,7 +7,7 @@ The line is 8N1. The host sends a request and waits for its reply; the chip neve
     byte 2      sequence number; a reply has that of its request
     bytes 3, 4  bytes of payload, 0 to MOST, little-endian
     payload
-    2 bytes     CRC-16 (polynomial 0x1021, from 0xFFFF) of all from byte 1 on, little-endian
+    2 bytes     CRC-16 (polynomial 0x1021, from 0xFFFF) of all from byte 1 on, the upper byte first
 
 operation   payload of the request             payload of the reply
 READ        byte offset of a register (2)      its value (4)
@@ -44,7 +44,7 @@ POLYNOMIAL, START = 0x1021, 0xFFFF
 
 
 def crc(data: bytes, value: int = START) -> int:
-    """CRC-16, most significant bit first ("CCITT-FALSE": of b"123456789" 0x29B1)."""
+    """CRC-16, most significant bit first ("CCITT-FALSE": of b"123456789" 0x29B1); of data with its CRC behind it, 0."""
     for byte in data:
         value ^= byte << 8
         for _ in range(8):
@@ -64,7 +64,7 @@ class Packet:
     def encode(self, sync: int = REQUEST) -> bytes:
         inner = bytes([self.code | self.channel << 4, self.sequence]) + len(self.payload).to_bytes(2, "little")
         inner += self.payload
-        return bytes([sync]) + inner + crc(inner).to_bytes(2, "little")
+        return bytes([sync]) + inner + crc(inner).to_bytes(2, "big")
 
 
 HEAD, TAIL = 5, 2  # bytes before and after the payload
@@ -74,7 +74,7 @@ def decode(data: bytes, sync: int = REPLY) -> Packet:
     """A whole packet, from its first byte on. Raises ValueError where it isn't one."""
     if len(data) < HEAD + TAIL or data[0] != sync or len(data) != size(data):
         raise ValueError(f"not a packet: {data[:16].hex(' ')}")
-    if crc(data[1:-TAIL]) != int.from_bytes(data[-TAIL:], "little"):
+    if crc(data[1:]) != 0:
         raise ValueError("a packet with a wrong CRC")
     return Packet(data[1] & 15, data[1] >> 4, data[2], data[HEAD:-TAIL])
 

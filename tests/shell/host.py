@@ -10,11 +10,12 @@ from pathlib import Path
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
-from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam
+from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiMaster, AxiRam
 
 from hwgen.boards.shell.registers import INPUT, OUTPUT, offset, register
 from tests.shell.simulation import CONFIG, Config
 
+SLVERR, DECERR = 2, 3
 FILLER = 0xA5  # what lies in memory where nothing was written
 
 
@@ -23,24 +24,28 @@ def config() -> Config:
 
 
 class Host:
-    """`await Host.start(dut, seed)`. memory: of 2^32 bytes. bus: what was seen on it."""
+    """`await Host.start(dut, seed)`. registers: the processor, on AXI4-Lite or (not `lite`) AXI4. memory: of 2^32 bytes.
+    bus: what was seen on it."""
 
-    def __init__(self, dut, seed: int):
+    def __init__(self, dut, seed: int, lite: bool):
         self.dut, self.rng, self.config = dut, random.Random(seed), config()
         for name in ("awid", "awlen", "awsize", "awburst", "arid", "arlen", "arsize", "arburst"):
             getattr(dut, f"s_axi_{name}").value = 0
         dut.s_axi_wlast.value = 1
-        logging.getLogger("cocotb").setLevel(logging.WARNING)
-        self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.clk)
+        logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.ERROR)
+        if lite:
+            self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.clk)
+        else:
+            self.registers = AxiMaster(AxiBus.from_prefix(dut, "s_axi"), dut.clk)
         self.memory = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, size=2**32)
         self.bus = BusWatch(dut)
         self.free = 0x1000_0000
 
     @classmethod
-    async def start(cls, dut, seed: int = 0) -> Host:
+    async def start(cls, dut, seed: int = 0, lite: bool = True) -> Host:
         cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
         dut.rst.value = 1
-        host = cls(dut, seed)
+        host = cls(dut, seed, lite)
         for _ in range(3):
             await RisingEdge(dut.clk)
         dut.rst.value = 0
@@ -130,9 +135,39 @@ class Host:
         for channel in self.memory_channels():
             channel.set_pause_generator(pauses(random.Random(self.rng.random())))
 
+    def fail(self, address: int, size: int, response: int) -> None:
+        """Memory answers with an error wherever one of these bytes is read or written, and does nothing."""
+        for half, name, channel in (
+            (self.memory.read_if, "_read", self.memory.read_if.r_channel),
+            (self.memory.write_if, "_write", self.memory.write_if.b_channel),
+        ):
+            setattr(half, name, _failing(getattr(half, name), range(address // 8, -(-(address + size) // 8))))
+            channel.send = _answering(channel.send, response)
+
     def memory_channels(self) -> list:
         write, read = self.memory.write_if, self.memory.read_if
         return [write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel]
+
+
+def _failing(access, words: range):
+    async def failing(address, *rest):
+        if address // 8 in words:
+            raise IndexError("an error that the bench wants")
+        return await access(address, *rest)
+
+    return failing
+
+
+def _answering(send, response: int):
+    """cocotbext-axi says SLVERR where an access fails; here it says what is asked for."""
+
+    async def answering(answer):
+        for name in ("rresp", "bresp"):
+            if int(getattr(answer, name, 0)) == SLVERR:
+                setattr(answer, name, response)
+        await send(answer)
+
+    return answering
 
 
 class BusWatch:

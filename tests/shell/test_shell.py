@@ -8,14 +8,6 @@ from hwgen.boards.shell.shell import EmittedShell, Shell, verilog_of
 from tests.shell.loop import loop
 from tests.shell.simulation import Config, Simulation
 
-FRAMES = [
-    "says_what_it_is",
-    "frames_come_back",
-    "nothing_begins_until_enabled",
-    "a_full_queue_of_frames",
-    "reset_in_the_middle",
-]
-
 
 def looped(shapes, folder) -> Simulation:
     """A shell around loops; see `loop`."""
@@ -33,4 +25,8 @@ def looped(shapes, folder) -> Simulation:
     ids=lambda shapes: "+".join(f"{beats}x{size}" for beats, size in shapes),
 )
 def test_frames(shapes, tmp_path):
-    looped(shapes, tmp_path).run("tests.shell.drive_frames", FRAMES)
+    looped(shapes, tmp_path).run("tests.shell.drive_frames", 5)
+
+
+def test_faults(tmp_path):
+    looped([(70, 8)], tmp_path).run("tests.shell.drive_faults", 11)
