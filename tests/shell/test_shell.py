@@ -4,9 +4,21 @@ import random
 
 import pytest
 
-from hwgen.boards.shell.shell import EmittedShell, Shell, verilog_of
+from hwgen.boards import BOARDS
+from hwgen.boards.shell.shell import EmittedShell, Shell, emit_shell, verilog_of
+from hwgen.compiler import Compiled, cost, sized
+from hwgen.graph import Graph, evaluate
+from hwgen.layers.axi import pack
+from hwgen.passes.buffer import buffer
+from hwgen.passes.fold import Folder
+from hwgen.passes.fork import fork
+from hwgen.passes.lower import lower
+from hwgen.passes.schedule import timing
+from tests.graphs import inception, random_frames
 from tests.shell.loop import loop
 from tests.shell.simulation import Config, Simulation
+
+BOARD = BOARDS["zybo"]
 
 
 def looped(shapes, folder) -> Simulation:
@@ -30,3 +42,30 @@ def test_frames(shapes, tmp_path):
 
 def test_faults(tmp_path):
     looped([(70, 8)], tmp_path).run("tests.shell.drive_faults", 11)
+
+
+def compiled(graph: Graph) -> Compiled:
+    """A graph of integer operations as hardware, as fast as it fits."""
+    folder = Folder(lower(graph), BOARD.budget)
+    hardware = buffer(fork(sized(folder, BOARD, None)))
+    return Compiled(graph, hardware, timing(hardware), cost(hardware), BOARD.family, folder)
+
+
+def around(network: Compiled, frames: dict, folder, **options) -> Simulation:
+    """The shell around a compiled network; frames: raw, by input."""
+    shell = emit_shell(network, 150.0, **options)
+    graph = network.integer
+    values = evaluate(graph, frames)
+    count = len(next(iter(frames.values())))
+    given = [[pack(frames[name][k], graph[name].type) for name in graph.inputs] for k in range(count)]
+    wanted = [[pack(values[ref.node][k], graph[ref.node].type) for ref in graph.outputs] for k in range(count)]
+    best = [[int(values[ref.node][k].argmax()) for ref in graph.outputs] for k in range(count)]
+    return Simulation(shell, Config(shell.identity, given, wanted, network.timing.interval, best), folder)
+
+
+def test_a_network_in_its_shell(tmp_path):
+    """An inception network with frames of 45 bytes and scores of 10: equal to the integer model, at its own rate."""
+    graph = inception(3, (5, 3, 3))
+    simulation = around(compiled(graph), random_frames(graph, 5, seed=5), tmp_path)
+    simulation.run("tests.shell.drive_frames", 5)
+    simulation.run("tests.shell.drive_rate", 1)
