@@ -56,12 +56,13 @@ class Run:
         return f"seed {self.seed}, {self.design.compiled.timing.interval} cycles a frame"
 
     @property
-    def frames(self) -> np.ndarray:
-        """Frames on the input's grid: those of the sample, then mixtures of them."""
-        rng = np.random.default_rng(self.seed)
-        first, second = self.sample.frames
-        mixed = [np.where(rng.random(first.shape) < 0.5, first, second) for _ in range(FRAMES - 2)]
-        return np.stack([first, second, *mixed])
+    def frames(self) -> dict[str, np.ndarray]:
+        """Frames on the inputs' grids: those of the sample, then mixtures of them."""
+        rng, made = np.random.default_rng(self.seed), {}
+        for name, (first, second) in self.sample.frames.items():
+            mixed = [np.where(rng.random(first.shape) < 0.5, first, second) for _ in range(FRAMES - 2)]
+            made[name] = np.stack([first, second, *mixed])
+        return made
 
 
 def compiled(seed: int) -> Run:
@@ -84,14 +85,17 @@ def compiled(seed: int) -> Run:
 def check_outputs(run: Run, outputs: dict[str, np.ndarray]) -> None:
     """The outputs in hardware are QKeras's own where QKeras computes exactly, and the integer model's always."""
     frames, graph = run.frames, run.design.compiled.integer
-    (seen,) = outputs.values()
-    assert np.array_equal(seen, run.design.evaluate(frames)), run
-    if run.exact and all(fits_float32(graph, node.layer) for node in graph.nodes):
-        last = graph[graph.outputs[0].node]
-        while isinstance(last.op, ops.Reshape):  # a softmax, which is the host's
+    integer = run.design.evaluate(frames)
+    for seen, ours in zip(outputs.values(), integer if isinstance(integer, list) else [integer], strict=True):
+        assert np.array_equal(seen, ours), run
+    if not run.exact or not all(fits_float32(graph, node.layer) for node in graph.nodes):
+        return
+    truth = layer_outputs(run.sample.model, frames)
+    for seen, output in zip(outputs.values(), graph.outputs, strict=True):
+        last = graph[output.node]
+        while last.layer in graph.softmax and isinstance(last.op, ops.Reshape):  # a softmax layer, which is the host's
             last = graph[last.inputs[0].node]
-        truth = layer_outputs(run.sample.model, frames)[last.layer]
-        assert np.array_equal(seen, truth.reshape(seen.shape)), run
+        assert np.array_equal(seen, truth[last.name].reshape(seen.shape)), run
 
 
 def check(seed: int, simulator: str = "icarus") -> Run:

@@ -37,7 +37,7 @@ def sample(name: str, layers, *, shape=IMAGE, input_type=FINE, weights=None, rou
     frames = np.stack([rng.permutation(256 * -(-np.prod(shape) // 256))[: np.prod(shape)] for _ in range(6)]) % 256
     frames = (frames / 256 if input_type == BYTES else (frames - 128) / 32).reshape(6, *shape).astype(np.float32)
     names = {layer.name for layer in model.layers} if rounded is None else set(rounded)
-    return Sample(seed, model, input_type, frames, names)
+    return Sample(seed, model, input_type, {"input": frames}, names)
 
 
 def case(name: str, layers: Callable, **options) -> None:

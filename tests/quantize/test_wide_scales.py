@@ -66,7 +66,7 @@ def sample(layers, *, seed=0, falling=True, size=(6, 5, 2), filters=4) -> Sample
             gamma[:2] *= -1 if falling else 1
             layer.set_weights([gamma, *others])
     frames = (rng.integers(0, 256, (3, *size)) / 256).astype(np.float32)
-    return Sample(seed, model, "ufixed<8,0>", frames, {layer.name for layer in model.layers if layer.weights})
+    return Sample(seed, model, "ufixed<8,0>", {"input": frames}, {layer.name for layer in model.layers if layer.weights})
 
 
 def widest(graph) -> int:
@@ -76,7 +76,7 @@ def widest(graph) -> int:
 def assert_lowered_equals(made: Sample):
     graph = quantize(read(made.model), made.input_type)
     lowered = lower(graph)
-    raw = {"input": frames_to_raw(graph, made.frames)}
+    raw = {"input": frames_to_raw(graph, made.frames["input"])}
     expected, seen = evaluate(graph, raw), evaluate(lowered, raw)
     assert (seen["output"] == expected[graph.outputs[0].node]).all()
     assert widest(lowered) <= MAX_WIDTH
@@ -152,5 +152,5 @@ def test_verilog(pattern):
     made = sample([*inside, act, L.Flatten(name="flat"), dense], size=(4, 4, 1), filters=3)
     compare(made)
     design = hwgen.compile(made.model, "zybo", input_type=made.input_type)
-    result = design.simulate(made.frames, simulator="icarus", stalls=0.2)
-    assert np.array_equal(result.outputs["output"], design.evaluate(made.frames))
+    result = design.simulate(made.frames["input"], simulator="icarus", stalls=0.2)
+    assert np.array_equal(result.outputs["output"], design.evaluate(made.frames["input"]))
