@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from benchmarks import sweep_neurons, sweep_windows
+from benchmarks import sweep_moves, sweep_neurons, sweep_windows
 from hwgen.layers.add import Add
 from hwgen.layers.block import Block
 from hwgen.layers.cat import Cat
@@ -37,7 +37,7 @@ def kind(name: str) -> str:
 def blocks() -> dict[str, Block]:
     """Name -> block."""
     found = {**sweep_neurons.blocks(rng), **sweep_windows.blocks(rng), **fifos(), **converters(), **joins()}
-    return found | thresholds() | requantizers() | scales() | ends()
+    return found | thresholds() | requantizers() | scales() | ends() | sweep_moves.blocks()
 
 
 def fifos() -> dict[str, Block]:

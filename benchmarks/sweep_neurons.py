@@ -9,7 +9,9 @@ import numpy as np
 
 from hwgen.layers.block import Block
 from hwgen.layers.depthwise import DepthwiseNeuron
+from hwgen.layers.grouped import GroupedNeuron
 from hwgen.layers.neuron import Neuron
+from hwgen.layers.phased import PhasedNeuron
 from hwgen.layers.taps import Taps
 from hwgen.tensor import TensorType
 
@@ -109,6 +111,46 @@ def blocks(rng: Callable[[str], np.random.Generator]) -> dict[str, Block]:
         matrix = numbers.choice(weights, (*taps.kernel, taps.channels, m)).astype(np.int64)
         bias, type_ = numbers.integers(-20, 20, taps.channels * m), TensorType((9, 9, taps.fan_in), *inputs)
         found[name] = DepthwiseNeuron(type_, taps, matrix, bias, arithmetic=arithmetic)
+    return found | grouped(rng) | phased(rng)
+
+
+def grouped(rng: Callable[[str], np.random.Generator]) -> dict[str, Block]:
+    """(arithmetic, weights, inputs, taps, groups, neurons, in parallel)"""
+    found = {}
+    for arithmetic, weights, inputs, taps, groups, count, q in (
+        ("planes", BITS4, U4, box(3, 16, 4), 4, 16, 2),
+        ("signs", BINARY, U4, Taps((3, 3), 32, 1, 3, 4), 2, 32, 4),
+        ("auto", BITS4, U4, box(3, 16, 8), 4, 16, 4),
+        ("gates", TERNARY, S8, dense(24, 12), 4, 16, 4),
+    ):
+        name = f"grouped {arithmetic} {taps.parallel} of {taps.fan_in} in {groups} groups × {q} of {count}"
+        numbers = rng(name)
+        matrix = numbers.choice(weights, (*taps.kernel, taps.channels // groups, count)).astype(np.int64)
+        bias, type_ = numbers.integers(-20, 20, count), TensorType((9, 9, taps.fan_in), *inputs)
+        options = {"neurons": q, "arithmetic": arithmetic, "groups": groups}
+        found[name] = GroupedNeuron(type_, taps, matrix, bias, **options)
+    return found
+
+
+def phased(rng: Callable[[str], np.random.Generator]) -> dict[str, Block]:
+    """(arithmetic, weights, inputs, taps, phases, neurons, in parallel, memory)"""
+    found = {}
+    for arithmetic, weights, inputs, taps, phases, count, q, memory in (
+        ("planes", BITS4, U4, box(2, 8, 4), (2, 2), 16, 2, "auto"),
+        ("signs", BINARY, U4, Taps((2, 2), 16, 1, 2, 8), (2, 2), 16, 4, "block"),
+        ("gates", TERNARY, S8, dense(12, 12), (3, 2), 8, 2, "auto"),
+        ("tables", BITS4, U4, box(2, 6, 6), (2, 2), 8, 4, "logic"),
+        ("dsp", BITS8, S8, dense(8, 4), (1, 2), 6, 3, "auto"),
+    ):
+        name = (
+            f"phased {arithmetic} {taps.parallel} of {taps.fan_in}, {phases[0]}×{phases[1]} phases × {q} of {count}, "
+            f"weights to {max(weights)}, {memory}"
+        )
+        numbers = rng(name)
+        matrix = numbers.choice(weights, (*phases, *taps.kernel, taps.channels, count)).astype(np.int64)
+        bias, type_ = numbers.integers(-20, 20, count), TensorType((18, 18, taps.fan_in), *inputs)
+        options = {"neurons": q, "memory": memory, "arithmetic": arithmetic}
+        found[name] = PhasedNeuron(type_, taps, matrix, bias, **options)
     return found
 
 

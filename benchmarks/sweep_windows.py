@@ -30,11 +30,12 @@ class Shape:
     memory: str = "auto"
     spare: bool = False
     ends: tuple[int, int] = U4
+    dilation: tuple[int, int] = (1, 1)
 
     @property
     def window(self) -> Window:
         type_ = TensorType((self.side, self.side, self.taps.channels), *self.ends)
-        made = Window(type_, self.taps, (self.stride,) * 2, self.padding, 0, self.memory)
+        made = Window(type_, self.taps, (self.stride,) * 2, self.padding, 0, self.memory, dilation=self.dilation)
         if self.build == "lines":
             return made.with_lines
         return replace(made, spare=made.full_spare) if self.spare else made
@@ -42,9 +43,10 @@ class Shape:
     @property
     def name(self) -> str:
         (kh, kw), t, w = self.taps.kernel, self.taps, self.window
+        dilated = f", dilation {self.dilation}" if self.dilation != (1, 1) else ""
         return (
             f"window {w.style} {kh}×{kw}×{t.channels} s{self.stride} of {self.side}×{self.side}, {t.rows}×{t.columns}×"
-            f"{t.lanes} a beat, padding {sum(self.padding)}, {self.memory}{', spare rows' if self.spare else ''}"
+            f"{t.lanes} a beat, padding {sum(self.padding)}, {self.memory}{', spare rows' if self.spare else ''}{dilated}"
         )
 
 
@@ -75,6 +77,12 @@ WINDOWS = [
     Shape(28, Taps((1, 5), 4, 1, 5, 4), 1, (0, 0, 2, 2)),
     Shape(28, Taps((1, 1), 16, lanes=4), 2, (0, 0, 0, 0)),
     Shape(28, Taps((3, 1), 8, 3, 1, 4), 1, (1, 1, 0, 0)),
+    Shape(28, box(3, 8, 8), 1, SAME5, dilation=(2, 2)),
+    Shape(28, box(3, 8, 8), 1, SAME5, "lines", dilation=(2, 2)),
+    Shape(28, Taps((3, 3), 16, 3, 1, 4), 1, SAME5, dilation=(2, 2)),
+    Shape(28, Taps((3, 3), 16, 1, 1, 4), 1, (3, 3, 2, 2), dilation=(3, 2)),
+    Shape(28, box(2, 4, 4), 1, (2, 0, 2, 0), "lines", dilation=(2, 2)),
+    Shape(60, Taps((1, 3), 8, 1, 3, 8), 1, (0, 0, 8, 0), dilation=(1, 4)),
 ]
 
 

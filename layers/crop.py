@@ -66,7 +66,7 @@ class Crop(Block):
 
     def cost(self):
         counters = (self.input.channels // self.lanes, *self.input.shape[1::-1])
-        return sum((counter_cost(n) for n in counters), Resources()) + Resources(lut=8)
+        return sum((counter_cost(n) for n in counters), Resources()) + Resources(lut=3)
 
     def component(self):
         return BeatwiseComponent(self)
