@@ -37,7 +37,7 @@ class Simulation:
     """The shell, built in `folder`."""
 
     def __init__(self, shell: EmittedShell, config: Config, folder: Path):
-        self.folder, self.top = folder, shell.top
+        self.folder, self.top, self.config = folder, shell.top, config
         source = folder / "shell.v"
         source.write_text(f"`timescale 1ns/1ps\n{shell.text}")
         (folder / CONFIG).write_bytes(pickle.dumps(config))
