@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
+
 import qkeras
 import tensorflow as tf
 
@@ -90,14 +93,9 @@ class Activations(Choices):
         self.bits = self.between(1, 5)
         options = {"relu_neg_slope": 0.25} if self.bits > 3 and self.chance(0.3) else {}
         kind = "quantized_relu" if options or self.bits == 1 else self.pick("quantized_relu", "quantized_bits")
-        layer = qkeras.QAdaptiveActivation(
-            kind,
-            self.bits,
-            per_channel=self.chance(0.5),
-            po2_rounding=self.chance(0.3),
-            name=self.name("act"),
-            **options,
-        )
+        options |= {"per_channel": self.chance(0.5), "po2_rounding": self.chance(0.3), "name": self.name("act")}
+        with redirect_stdout(StringIO()):  # it prints what matters in training
+            layer = qkeras.QAdaptiveActivation(kind, self.bits, **options)
         self.apply(layer)
         self.bits += 6
 

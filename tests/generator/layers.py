@@ -77,7 +77,7 @@ class Layers(Activations):
         options = {"strides": (stride, stride), "padding": padding}
         if stride == 1 and self.chance(0.2):
             options["dilation_rate"] = (min(self.dilation((size, size), padding)),) * 2
-        elif self.chance(0.2):
+        elif self.chance(0.4):
             cls, name, more = self.folded("QDepthwiseConv2DBatchnorm", rounds)
             self.apply(
                 cls(

@@ -59,9 +59,9 @@ class Network(Branches):
         kind = self.between(0, 19)
         if kind < 2:
             return (1, 1, self.between(2, 8))
-        if kind < 7:
+        if kind < 8:
             return (self.between(3, 2 * most), channels)
-        if kind < 9:
+        if kind < 10:
             return (self.between(2, 3 * most),)
         return (self.between(3, most), self.between(3, most), channels)
 
@@ -125,7 +125,7 @@ class Network(Branches):
             self.max_pool()
 
     def kinds(self) -> list:
-        anywhere = [self.merge] * 3 + [self.inception, self.dense, self.shared, self.nested, self.sequential]
+        anywhere = [self.merge] * 4 + [self.inception, self.dense, self.shared, self.nested, self.sequential]
         if not self.exact:
             anywhere += [self.norm] * 2
         if self.axes == 0:

@@ -36,7 +36,7 @@ class Places(Layers):
         self.room(prod(size), 1)
         name, strides = self.name("mean"), self.pick(None, (1, 1))
         self.divided(name, prod(size))
-        if self.axes == 2 and self.chance(0.3):
+        if self.axes == 2 and self.chance(0.5):
             self.room(1, 6)
             layer = qkeras.QAveragePooling2D(size, strides=strides, average_quantizer=self.reciprocal(), name=name)
         elif self.axes == 2:
