@@ -9,7 +9,9 @@ from pathlib import Path
 
 import cocotb
 from cocotb.clock import Clock
+from cocotb.queue import Queue
 from cocotb.triggers import RisingEdge
+from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiMaster, AxiRam
 
 from hwgen.boards.shell.registers import INPUT, OUTPUT, offset, register
@@ -134,6 +136,24 @@ class Host:
 
         for channel in self.memory_channels():
             channel.set_pause_generator(pauses(random.Random(self.rng.random())))
+
+    def far_away(self, cycles: int) -> None:
+        """Every word that is read comes so many cycles later, as many of them on their way as the shell asks for."""
+        channel, queue = self.memory.read_if.r_channel, Queue()
+        send = channel.send
+
+        async def later(answer) -> None:
+            queue.put_nowait((get_sim_time("ns") + 10 * cycles, answer))
+
+        async def deliver() -> None:
+            while True:
+                when, answer = await queue.get()
+                while get_sim_time("ns") < when:
+                    await RisingEdge(self.dut.clk)
+                await send(answer)
+
+        channel.send = later
+        cocotb.start_soon(deliver())
 
     def fail(self, address: int, size: int, response: int) -> None:
         """Memory answers with an error wherever one of these bytes is read or written, and does nothing."""

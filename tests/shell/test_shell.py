@@ -24,14 +24,14 @@ from tests.shell.simulation import Config, Simulation
 BOARD = BOARDS["zybo"]
 
 
-def looped(shapes, folder) -> Simulation:
+def looped(shapes, folder, interval: int = 0) -> Simulation:
     """A shell around loops; see `loop`."""
     emitted, identity = loop(shapes)
     rng = random.Random(str(shapes))
     frames = [[rng.randbytes(beats * size) for beats, size in shapes] for _ in range(5)]
     scores = [[bytes(255 - byte for byte in data) for data in frame] for frame in frames]
     shell = EmittedShell("loop_shell", verilog_of(Shell(emitted, identity), emitted, "loop_shell"), identity)
-    return Simulation(shell, Config(identity, frames, scores), folder)
+    return Simulation(shell, Config(identity, frames, scores, interval), folder)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,13 @@ def looped(shapes, folder) -> Simulation:
 )
 def test_frames(shapes, tmp_path):
     looped(shapes, tmp_path).run("tests.shell.drive_frames", 5)
+
+
+@pytest.mark.parametrize("shape", [(70, 8), (15, 3), (25, 16)], ids=lambda shape: f"{shape[0]}x{shape[1]}")
+def test_rate(shape, tmp_path):
+    """8 bytes a cycle in and as many out at once, where the network takes so many; a beat a cycle where it takes fewer."""
+    beats, size = shape
+    looped([shape], tmp_path, interval=max(beats, beats * size // 8)).run("tests.shell.drive_rate", 2)
 
 
 def test_faults(tmp_path):
@@ -85,4 +92,4 @@ def test_a_network_in_its_shell(tmp_path):
     simulation = around(compiled(graph), random_frames(graph, 5, seed=5), tmp_path)
     assert simulation.config.identity.fifos, "no FIFO whose fill could be read"
     simulation.run("tests.shell.drive_frames", 5)
-    simulation.run("tests.shell.drive_rate", 1)
+    simulation.run("tests.shell.drive_rate", 2)
