@@ -49,7 +49,6 @@ def padding(build: LayerBuilder, x: Value, kernel: tuple[int, int], strides: tup
 
 def place(build: LayerBuilder, x: Value, kernel: tuple[int, int]) -> dict:
     """Where a kernel of so many rows and columns is applied: `strides`, `padding` and `dilation` of the op."""
-    build.need_float32()
     strides, dilation = lengths(build, "strides"), lengths(build, "dilation_rate")
     for size, taps, apart in zip(x.type.shape, kernel, dilation):
         if taps > 1 and apart > size:

@@ -28,7 +28,6 @@ def nearest(build: LayerBuilder) -> Value:
 def conv_transpose(build: LayerBuilder) -> Value:
     """QConv2DTranspose: (H, W, C) and a kernel (Kh, Kw, N, C). Every pixel adds the kernel, a stride from the last."""
     x = build.need_rank(3)
-    build.need_float32()
     build.need("data_format", "channels_last", None, change="rebuild the model with channels last")
     build.need("padding", "valid", "same", change="use 'valid' or 'same'")
     build.need("groups", 1, None, change="use groups=1")
