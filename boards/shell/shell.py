@@ -23,20 +23,23 @@ from hwgen.passes.emit import Emitted, emit
 ID_BITS = 12  # of the processor's AXI port (Zynq-7000: M_AXI_GP0)
 
 
+def shell_ports() -> dict:
+    """The ports of a shell; see `Shell`."""
+    return {
+        **slave_ports("s_axi", 12, ID_BITS),
+        **read_ports("m_axi"),
+        **write_ports("m_axi"),
+        "interrupt": Out(1),
+    }
+
+
 class Shell(wiring.Component):
     """Registers on `s_axi_*` (32 bits, see `registers`), frames and scores on `m_axi_*` (64 bits), `interrupt`, high
     while one is pending."""
 
     def __init__(self, emitted: Emitted, identity: Identity):
         self.emitted, self.identity = emitted, identity
-        super().__init__(
-            {
-                **slave_ports("s_axi", 12, ID_BITS),
-                **read_ports("m_axi"),
-                **write_ports("m_axi"),
-                "interrupt": Out(1),
-            }
-        )
+        super().__init__(shell_ports())
 
     def elaborate(self, platform):
         m = Module()

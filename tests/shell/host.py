@@ -45,6 +45,7 @@ class Host:
 
     @classmethod
     async def start(cls, dut, seed: int = 0, lite: bool = True) -> Host:
+        dut = getattr(dut, config().entity) if config().entity else dut
         cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
         dut.rst.value = 1
         host = cls(dut, seed, lite)

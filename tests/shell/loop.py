@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 from hwgen.boards.shell.identity import Identity, Port
+from hwgen.boards.shell.shell import EmittedShell, Shell, verilog_of
 from hwgen.passes.emit import Emitted
 from hwgen.tensor import TensorType
+from tests.shell.simulation import Config
 
 DEPTH = 4  # beats that a loop holds
 
@@ -48,6 +52,20 @@ module loop ({", ".join(ports)});
 endmodule
 {QUEUE}"""
     return Emitted("loop", text, {}, "xc7"), identity
+
+
+def looped_shell(shapes) -> EmittedShell:
+    """A shell around loops; see `loop`."""
+    emitted, identity = loop(shapes)
+    return EmittedShell("loop_shell", verilog_of(Shell(emitted, identity), emitted, "loop_shell"), identity)
+
+
+def loop_config(shapes) -> Config:
+    """Random frames for it."""
+    rng = random.Random(str(shapes))
+    frames = [[rng.randbytes(beats * size) for beats, size in shapes] for _ in range(5)]
+    scores = [[bytes(255 - byte for byte in data) for data in frame] for frame in frames]
+    return Config(loop(shapes)[1], frames, scores)
 
 
 QUEUE = f"""

@@ -23,14 +23,15 @@ CONFIG = "config.pickle"
 @dataclass(frozen=True)
 class Config:
     """What the tests inside the simulator need to know. frames, scores: for each frame the bytes of each input and
-    output. interval: cycles a frame of the network by itself, where known."""
+    output. interval: cycles a frame of the network by itself, where known. entity: the instance with the bench's ports,
+    where that isn't the top."""
 
     identity: Identity
     frames: list[list[bytes]]
     scores: list[list[bytes]]
     interval: int = 0
     top1: list[list[int]] = field(default_factory=list)
-    seed: int = 0
+    entity: str = ""
 
 
 class Simulation:

@@ -1,13 +1,13 @@
 """Shells under cocotb, with cocotbext-axi as processor and memory."""
 
-import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hwgen import ops
 from hwgen.boards import BOARDS
-from hwgen.boards.shell.shell import EmittedShell, Shell, emit_shell, verilog_of
+from hwgen.boards.shell.shell import emit_shell
 from hwgen.compiler import Compiled, cost, sized
 from hwgen.graph import Graph, evaluate
 from hwgen.layers.axi import element_bytes, pack
@@ -18,20 +18,15 @@ from hwgen.passes.lower import lower
 from hwgen.passes.schedule import timing
 from hwgen.tensor import TensorType
 from tests.graphs import GraphBuilder, random_frames
-from tests.shell.loop import loop
+from tests.shell.loop import loop_config, looped_shell
 from tests.shell.simulation import Config, Simulation
 
 BOARD = BOARDS["zybo"]
 
 
 def looped(shapes, folder, interval: int = 0) -> Simulation:
-    """A shell around loops; see `loop`."""
-    emitted, identity = loop(shapes)
-    rng = random.Random(str(shapes))
-    frames = [[rng.randbytes(beats * size) for beats, size in shapes] for _ in range(5)]
-    scores = [[bytes(255 - byte for byte in data) for data in frame] for frame in frames]
-    shell = EmittedShell("loop_shell", verilog_of(Shell(emitted, identity), emitted, "loop_shell"), identity)
-    return Simulation(shell, Config(identity, frames, scores, interval), folder)
+    """A shell around loops; see `tests.shell.loop`."""
+    return Simulation(looped_shell(shapes), replace(loop_config(shapes), interval=interval), folder)
 
 
 @pytest.mark.parametrize(
