@@ -48,13 +48,8 @@ class Unpack(wiring.Component):
             after.eq(Mux(ends, 0, Mux(take, count - beat, count))),
             load.eq(self.words.valid & self.words.ready),
         ]
-        whole = Value.cast(1)  # the frame's words aren't all here: behind them the next one's would be out of place
-        if self.frame_bytes % WORD:
-            words = -(-self.frame_bytes // WORD)
-            loaded = Signal(range(words + 1))
-            whole = (loaded != words) | ends
-            m.d.sync += loaded.eq(Mux(ends, 0, loaded) + load)
-        m.d.comb += self.words.ready.eq(whole & (after <= size - word))
+        # While a beat of the frame is still to come, there is no room for a word of the next one.
+        m.d.comb += self.words.ready.eq(after <= size - word)
         shifted = Mux(take, held >> 8 * unit * beat, held)[: len(held)]
         m.d.sync += [held.eq(shifted), count.eq(after)]
         with m.If(load):

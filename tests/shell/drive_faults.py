@@ -76,6 +76,53 @@ async def an_address_out_of_step(dut):
 
 
 @cocotb.test(**TIMEOUT)
+async def errors_are_cleared_one_by_one(dut):
+    host = await Host.start(dut, 35)
+    for _ in range(17):
+        await host.write("INPUT0_PUSH", 0)
+    await host.write("INPUT0_ADDRESS", 2)
+    await host.write("INPUT0_PUSH", 0)
+    assert await host.read("ERRORS") == word("ERRORS", "OVERFLOW", "MISALIGNED")
+    await host.write("ERRORS", word("ERRORS", "OVERFLOW"))
+    assert await host.read("ERRORS") == word("ERRORS", "MISALIGNED")
+    await host.write("ERRORS", 0)
+    assert await host.read("ERRORS") == word("ERRORS", "MISALIGNED")
+    await host.write("ERRORS", 0xFFFF_FFFF)
+    assert await host.read("ERRORS") == 0
+
+
+@cocotb.test(**TIMEOUT)
+@cocotb.parametrize(channel=["r", "w", "b"])
+async def reset_waits_for_the_bus(dut, channel):
+    """Where memory stops in the middle of a burst: the reset takes as long as memory does, and nothing cuts it short."""
+    host = await Host.start(dut, 45)
+    half = host.memory.read_if if channel == "r" else host.memory.write_if
+    await host.enable()
+    for k in range(4):
+        await host.push(k)
+        if host.bus.answers or host.bus.words_due or channel == "r" and host.bus.reads:
+            break
+    getattr(half, f"{channel}_channel").pause = True
+    await host.cycles(120)
+    assert not host.bus.quiet
+    await host.write("CONTROL", word("CONTROL", "RESET"))
+    begun = host.bus.begun
+    for _ in range(10):
+        await host.cycles(20)
+        assert await host.flag("STATUS", "RESETTING")
+        await host.write("CONTROL", word("CONTROL", "ENABLE"))
+    assert host.bus.begun == begun
+    getattr(half, f"{channel}_channel").pause = False
+    await host.until("STATUS", "RESETTING", False)
+    assert host.bus.quiet and host.bus.begun == begun
+    assert await host.read("CONTROL") == 0
+    await host.enable()
+    places = await host.push(2)
+    await host.until("STATUS", "IDLE")
+    host.check(2, places)
+
+
+@cocotb.test(**TIMEOUT)
 async def tlast_out_of_place(dut):
     host = await Host.start(dut, 40)
     for fault, error in ((1, "INPUT_TLAST"), (2, "OUTPUT_TLAST")):

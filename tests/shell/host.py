@@ -82,7 +82,9 @@ class Host:
     async def reset(self) -> None:
         """The reset that a driver does; returns when the chip says that it is done."""
         await self.write("CONTROL", register("CONTROL")["RESET"].mask)
+        begun = self.bus.begun
         await self.until("STATUS", "RESETTING", False)
+        assert self.bus.begun == begun, "a burst was begun during the reset"
 
     async def until(self, name: str, bit: str, wanted: bool = True, polls: int = 4000) -> None:
         for _ in range(polls):
@@ -195,7 +197,7 @@ class BusWatch:
     """What AXI demands of a master, checked in every cycle; counts what is under way.
 
     Offered addresses and data stand still until they are taken; bursts have at most 16 words and cross no 4 KB; no
-    word is written before its burst's address was offered; every write's last word is marked.
+    word is written before its burst's address was offered; every write's last word is marked. begun: bursts offered.
     """
 
     OURS = {"ar": ("araddr", "arlen"), "aw": ("awaddr", "awlen"), "w": ("wdata", "wstrb", "wlast")}
@@ -208,7 +210,7 @@ class BusWatch:
             + ([getattr(dut, f"m_axi_{one}") for one in payload],)
             for name, payload in {**self.OURS, **self.THEIRS}.items()
         }
-        self.reads, self.words_due, self.answers = 0, [], 0
+        self.reads, self.words_due, self.answers, self.begun = 0, [], 0, 0
         self.words_read, self.words_written, self.most_reads = 0, 0, 0
 
     @property
@@ -231,6 +233,7 @@ class BusWatch:
                     assert channel not in waiting or now == waiting[channel], f"{channel} changed while it waited"
                     if channel == "aw" and channel not in waiting:
                         self.words_due.append(now[1] + 1)
+                    self.begun += channel in ("ar", "aw") and channel not in waiting
                     waiting.pop(channel, None)
                 if ready.value == 1:
                     moved[channel] = now
