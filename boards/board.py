@@ -24,7 +24,7 @@ class Board:
     clock_pin: the oscillator's package pin. platform: "module:class" of amaranth-boards, which knows the pins of boards
     that have none here. serial: the UART's (rx, tx), seen from the FPGA, where the board has no serial port of its own: pins
     of amaranth-boards' connector ("io_0:0"). pins: `hwgen.boards.pins`.
-    shell: how a host reaches the network. toolchains: what can make its bitstream.
+    shell: how a host reaches the network. toolchains: what can make its bitstream. pack_options: of ecppack.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Board:
     serial: tuple[str, str] | None = None
     shell: str = ZYNQ
     toolchains: tuple[str, ...] = (OPEN, VIVADO)
+    pack_options: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Family:

@@ -16,4 +16,5 @@ BOARD = Board(
     serial=("io_0:0", "io_0:1"),
     shell=UART,
     toolchains=(OPEN,),
+    pack_options=("--freq", "38.8"),  # MHz at which the chip reads its flash, as the board's own examples have it
 )

@@ -82,6 +82,15 @@ def parser() -> argparse.ArgumentParser:
     prove.add_argument(
         "--place", action="store_true", help="synthesize, place and route: the clock is measured, or it is an error"
     )
+    chip = p.add_argument_group("the whole chip")
+    chip.add_argument(
+        "--bitstream",
+        action="store_true",
+        help="make the chip's bitstream, DIR/chip/<model>.bit; what is done of it stays done if the run is broken off",
+    )
+    chip.add_argument(
+        "--toolchain", choices=("open", "vivado"), default="open", help="what makes the bitstream (default: open)"
+    )
     p.add_argument("--dump-ir", metavar="DIR", help="write the graph after each pass as text")
     p.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     p.add_argument("--version", action="version", version=f"hwgen {__version__}")

@@ -89,6 +89,7 @@ class Design:
         self.simulated = None
         self.synthesized = None
         self.placed = None
+        self.chip = None
         self.accuracy: dict | None = None
         self._kept: dict[str, Path] = {}
         self._scratch: Path | None = None
@@ -238,6 +239,19 @@ class Design:
         )
         return self.placed
 
+    def bitstream(self, toolchain: str = "open", *, folder: str | Path | None = None, progress: Progress | None = None):
+        """Makes the bitstream of the whole chip. Returns a `hwgen.chip.ecp5.Bitstream`; `write` puts it into chip/.
+
+        folder: keeps what is done, so that a run that was broken off goes on there. Raises OptionError for a board that the
+        toolchain isn't for, ToolMissing, ToolFailed, DoesNotFit where the chip can't be placed or misses its clock.
+        """
+        from hwgen.chip import build
+
+        show = progress or (lambda stage, fraction=None: None)
+        work = self._workdir() if folder is None else Path(folder)
+        self.chip = build.build(self.compiled, self.board, self.clock_mhz, toolchain, work, show)
+        return self.chip
+
     # --- what comes out -----------------------------------------------------------------------------------------
 
     def report(self) -> dict:
@@ -255,6 +269,12 @@ class Design:
             (output.path / "graph.txt").write_text(self.compiled.hardware.dump(), encoding="utf-8")
             for name, workdir in self._kept.items():
                 self._keep(workdir, output.path / name)
+            if self.chip is not None:
+                (output.path / "chip").mkdir()
+                shutil.copyfile(self.chip.bit, output.path / "chip" / f"{self.name}.bit")
+                for file in self.chip.bit.parent.iterdir():
+                    if file.suffix in {".v", ".lpf", ".log"}:
+                        shutil.copyfile(file, output.path / "chip" / file.name)
             (output.path / "sim").mkdir(exist_ok=True)
             if self.simulated is not None:
                 for k, array in enumerate(self.simulated.outputs.values()):

@@ -47,7 +47,9 @@ def stages(quiet: bool):
 
 
 def run(options: argparse.Namespace, model: Path) -> int:
-    """Compiles, and simulates and synthesizes where asked. Returns the exit code; raises HwgenError."""
+    """Compiles, and simulates, synthesizes, makes a bitstream where asked. Returns the exit code; raises HwgenError."""
+    from hwgen.chip import build
+
     console = Console(quiet=options.quiet, soft_wrap=False)
     target = Path(options.output) if options.output else Path("build") / model.stem
     check_ours(target)
@@ -56,6 +58,8 @@ def run(options: argparse.Namespace, model: Path) -> int:
     if options.frames is not None and options.frames < 1:
         raise OptionError(f"--frames must be at least 1, not {options.frames}")
     frames = load(options.simulate).first(options.frames) if options.simulate else None
+    if options.bitstream:
+        build.check(boards.find(options.board), options.toolchain)
     missing = _no_place_and_route(options)
     difference: DifferenceError | None = None
     crash: ToolFailed | None = None
@@ -85,6 +89,8 @@ def run(options: argparse.Namespace, model: Path) -> int:
                     design.place(progress=show)
                 except ToolFailed as error:  # what was measured before is written all the same
                     crash = error
+        if options.bitstream:
+            design.bitstream(options.toolchain, folder=target.parent / f".{target.name}.chip", progress=show)
         show("writing Verilog")
         written = design.write(target)
     found = design.report()
@@ -115,6 +121,7 @@ def pareto(options: argparse.Namespace, model: Path) -> int:
         "--simulate": options.simulate,
         "--synthesize": options.synthesize,
         "--place": options.place,
+        "--bitstream": options.bitstream,
         "--dump-ir": options.dump_ir,
     }
     given = [name for name, value in others.items() if value]

@@ -140,7 +140,7 @@ def place(
         command += ["--xdc", str(constraints)]
     if tool.chipdb is not None:
         command += ["--chipdb", str(tool.chipdb)]
-    code = _run(command, workdir, log, limit_s, progress or (lambda stage, fraction=None: None))
+    code = run_logged(command, workdir, log, limit_s, progress or (lambda stage, fraction=None: None))
     text = log.read_text(errors="replace")
     found = parse(text, instances)
     if code < 0:
@@ -157,7 +157,7 @@ def _last(text: str) -> str:
     return f"; the last line of its log: {lines[-1]}" if lines else "; it said nothing"
 
 
-def _run(command: list[str], workdir: Path, log: Path, limit_s: float, progress: Progress) -> int:
+def run_logged(command: list[str], workdir: Path, log: Path, limit_s: float, progress: Progress) -> int:
     """Runs nextpnr in a process group of its own, its log line by line into a file. Returns its exit code."""
     with open(log, "w", encoding="utf-8") as file:
         try:

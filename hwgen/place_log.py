@@ -1,6 +1,6 @@
 """What nextpnr's log says: the clock, the slowest path, what is used of the chip, and why it stopped.
 
-Both nextpnr for Xilinx (openXC7's and the "xilinx" target of himbaechel) print the same lines for these.
+All of nextpnr (openXC7's for Xilinx, the "xilinx" target of himbaechel, nextpnr-ecp5) print the same lines for these.
 """
 
 from __future__ import annotations
@@ -37,6 +37,11 @@ RESOURCES = {
     "RAMB36E1_RAMB36E1": "block RAM (RAMB36E1)",
     "DSP48E1_DSP48E1": "DSP slices (DSP48E1)",
     "SELMUX2_1": "wide multiplexers (MUXF7, MUXF8)",
+    "TRELLIS_COMB": "LUT4s (TRELLIS_COMB)",
+    "TRELLIS_FF": "flip-flops (TRELLIS_FF)",
+    "TRELLIS_RAMW": "distributed RAM (TRELLIS_RAMW)",
+    "DP16KD": "block RAM of 18 Kb (DP16KD)",
+    "MULT18X18D": "multipliers (MULT18X18D)",
 }
 
 

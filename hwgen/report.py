@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from hwgen import __version__
 from hwgen.boards import Board
+from hwgen.chip import lines as chip_lines
 from hwgen.graph import Graph, Node
 from hwgen.layers.axi import element_bytes
 from hwgen.layers.block import Resources
@@ -82,7 +83,7 @@ def build(design) -> dict:
         _add_simulation(report, design)
     if design.placed is not None:
         _add_place(report, design)
-    return report
+    return report | chip_lines.entry(design, resources)
 
 
 def _layer(name: str, nodes: list[Node], compiled, board: Board) -> dict:
@@ -250,6 +251,7 @@ def summary(report: dict) -> list[str]:
         lines.append("ports: " + ", ".join(f"{port['name']} {port['layer']}" for port in report["ports"]))
     if "place" in report:
         lines.append(_clock(report))
+    lines += chip_lines.summary(report)
     if "exact" in report:
         exact = report["exact"]
         lines.append(

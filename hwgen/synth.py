@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -61,7 +62,7 @@ CELLS: dict[str, dict[str, Resources]] = {
         **_logic("LUT4", lut=1),
         **_logic("CCU2C", lut=2, carry4=0.5),
         **_logic("TRELLIS_FF", ff=1),
-        **_memory(4, "TRELLIS_DPR16X4"),
+        **_memory(6, "TRELLIS_DPR16X4"),  # four hold it, the inputs of two more write it
         **_logic("DP16KD", "PDPW16KD", bram36=0.5),
         **_logic("MULT18X18D", dsp=1),
         **_logic("PFUMX", "L6MUX21", "GND", "VCC", "VHI", "VLO"),
@@ -69,15 +70,18 @@ CELLS: dict[str, dict[str, Resources]] = {
 }
 
 
-def count(cells: Mapping[str, int], family: str) -> Resources:
-    """The resources of cells, given how many there are of each type. Raises ToolFailed for a cell of unknown cost."""
-    total = Resources()
+def count(cells: Mapping[str, int], family: str, others: Mapping[str, Resources] | None = None) -> Resources:
+    """The resources of cells, given how many there are of each type. others: types that only a whole chip has.
+
+    Raises ToolFailed for a cell of unknown cost.
+    """
+    known, total = CELLS[family] | dict(others or {}), Resources()
     for name, number in cells.items():
         if name.startswith("$scopeinfo"):  # names of flattened modules, not hardware
             continue
-        if name not in CELLS[family]:
+        if name not in known:
             raise ToolFailed(f"Yosys used a cell {name!r} whose resources on {family} are not known")
-        total += CELLS[family][name] * number
+        total += known[name] * number
     return total
 
 
@@ -97,8 +101,7 @@ def synthesize(
     """
     if family not in COMMANDS:
         raise OptionError(f"no synthesis for the FPGA family {family!r}; known: {', '.join(COMMANDS)}")
-    if importlib.util.find_spec("pyosys") is None:
-        raise ToolMissing("Yosys is not installed; install it with: pip install pyosys")
+    version()
     workdir = Path(workdir).resolve()
     workdir.mkdir(parents=True, exist_ok=True)
     log, stats, instances = (workdir / name for name in ("yosys.log", "stats.json", "instances.json"))
@@ -118,7 +121,7 @@ def synthesize(
             indent=2,
         )
     )
-    _run(job, log, progress or (lambda stage, fraction: None))
+    run_worker("hwgen.synth_worker", job, log, progress or (lambda stage, fraction: None))
     modules = {name.removeprefix("\\"): module for name, module in json.loads(stats.read_text())["modules"].items()}
     blocks = {name: module.removeprefix("\\") for name, module in json.loads(instances.read_text()).items()}
     for name in {*modules} - {top, *blocks.values()}:
@@ -132,11 +135,18 @@ def synthesize(
     return SynthResult(sum(result.values(), start=count(cells(top), family)), result, log)
 
 
-def _run(job: Path, log: Path, progress: Progress) -> None:
-    """Runs the worker, its log line by line into a file."""
+def version() -> str:
+    """Yosys, as it states itself. Raises ToolMissing without pyosys."""
+    if importlib.util.find_spec("pyosys") is None:
+        raise ToolMissing("Yosys is not installed; install it with: pip install pyosys")
+    return f"pyosys {importlib.metadata.version('pyosys')}"
+
+
+def run_worker(module: str, job: Path, log: Path, progress: Progress) -> None:
+    """Runs a worker on its job, its log line by line into a file. Raises ToolFailed with the end of the log."""
     here = str(Path(hwgen.__file__).resolve().parents[1])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([*map(os.path.abspath, sys.path), here])}
-    command = [sys.executable, "-m", "hwgen.synth_worker", str(job)]
+    command = [sys.executable, "-m", module, str(job)]
     with open(log, "w") as file:
         process = subprocess.Popen(
             command,

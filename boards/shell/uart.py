@@ -16,13 +16,9 @@ class Receiver(wiring.Component):
     Each bit is taken in its middle. A byte without a stop bit is dropped.
     """
 
-    line: In(1, init=IDLE)
-    data: Out(8)
-    strobe: Out(1)
-
     def __init__(self, divisor: int):
         self.divisor = divisor
-        super().__init__()
+        super().__init__({"line": In(1, init=IDLE), "data": Out(8), "strobe": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -50,12 +46,9 @@ class Receiver(wiring.Component):
 class Transmitter(wiring.Component):
     """Sends the bytes of `bytes` on `line`, one after the other. divisor: cycles a bit."""
 
-    bytes: In(stream.Signature(8))
-    line: Out(1, init=IDLE)
-
     def __init__(self, divisor: int):
         self.divisor = divisor
-        super().__init__()
+        super().__init__({"bytes": In(stream.Signature(8)), "line": Out(1, init=IDLE)})
 
     def elaborate(self, platform):
         m = Module()

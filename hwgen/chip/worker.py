@@ -1,0 +1,54 @@
+"""Runs Yosys on a whole chip, in a process of its own: `python -m hwgen.chip.worker job.json`.
+
+As in `hwgen.synth_worker` the network's blocks are optimised apart from each other, so that the chip is what was measured,
+and a path's cells tell which block it is in. Then all is flattened for place and route.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from hwgen.synth_worker import COMMANDS, LIBRARIES
+
+
+def main(job_file: str) -> None:
+    from pyosys import libyosys as ys
+
+    job = json.loads(Path(job_file).read_text())
+    command, stages = COMMANDS[job["family"]]
+    design = ys.Design()
+
+    def run(text: str) -> None:
+        ys.run_pass(text, design)
+
+    def announce(k: int, stage: str) -> None:
+        sys.stdout.write(f"hwgen: stage {k} of {len(stages) + 2}: {stage}\n")
+        sys.stdout.flush()
+
+    announce(0, "read")
+    run(f"read_verilog -lib {LIBRARIES[job['family']]}")
+    run(f'read_verilog "{job["file"]}"')
+    run(f"hierarchy -check -top {job['top']}")
+    network = next(m for m in design.modules_.values() if m.name.str().removeprefix("\\") == job["network"])
+    for cell in network.cells_.values():
+        module = design.module(cell.type)
+        if module is not None:
+            module.set_bool_attribute(ys.IdString("\\keep_hierarchy"), True)
+    run("rename -hide w:*[[]*")  # as in hwgen.synth_worker
+    for k, stage in enumerate(stages, start=1):
+        announce(k, stage)
+        until = stages[k] if k < len(stages) else "edif"
+        run(f"{command} -top {job['top']} -run {stage}:{until}")
+    announce(len(stages) + 1, "netlist")
+    run("setattr -mod -unset keep_hierarchy *")
+    run("flatten")
+    run("delete t:$scopeinfo")
+    run("clean -purge")
+    run(f'tee -q -o "{job["stats"]}" stat -json')
+    run(f'write_json "{job["netlist"]}"')
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
