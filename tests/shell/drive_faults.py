@@ -123,6 +123,24 @@ async def reset_waits_for_the_bus(dut, channel):
 
 
 @cocotb.test(**TIMEOUT)
+async def nothing_is_written_before_it_is_there(dut):
+    """Room for scores of frames that never come holds up neither the bus nor a reset."""
+    host = await Host.start(dut, 46)
+    await host.enable()
+    for _ in range(3):
+        await host.write("OUTPUT0_ADDRESS", host.place(len(host.config.scores[0][0])))
+        await host.write("OUTPUT0_PUSH", 0)
+    await host.cycles(200)
+    assert host.bus.begun == 0
+    assert await host.read("STATUS") == word("STATUS", "IDLE")
+    await host.reset()
+    await host.enable()
+    places = await host.push(1)
+    await host.until("STATUS", "IDLE")
+    host.check(1, places)
+
+
+@cocotb.test(**TIMEOUT)
 async def tlast_out_of_place(dut):
     host = await Host.start(dut, 40)
     for fault, error in ((1, "INPUT_TLAST"), (2, "OUTPUT_TLAST")):
