@@ -32,9 +32,9 @@ class _Around(wiring.Component):
         return m
 
 
-def emitted(block: Block) -> str:
+def emitted(block: Block, family: str = FAMILY) -> str:
     """The block's Verilog, as `hwgen.passes.emit` makes it in a network."""
-    target = Target(FAMILY)
+    target = Target(family)
     text = verilog.convert(_Around(block), name=TOP, platform=target, emit_src=False, strip_internal_attrs=True)
     return f"{text}\n{target.library}"
 
@@ -44,12 +44,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def measure(text: str, folder: Path) -> Resources:
+def measure(text: str, folder: Path, family: str = FAMILY) -> Resources:
     """What Yosys makes of the block in `emitted` text. Files are left in the folder. Raises HwgenError."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "alone.v"
     file.write_text(text, encoding="utf-8")
-    return synthesize([file], TOP, folder, FAMILY).blocks["block"]
+    return synthesize([file], TOP, folder, family).blocks["block"]
 
 
 def key(block: Block) -> str:

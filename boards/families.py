@@ -37,7 +37,8 @@ FAMILIES = {
     for family in (
         Family("xc7", "LUT6", Resources(1, 1, 1, 1, 1, 1)),
         # Half the inputs, no LUT with two outputs and no ternary adder, and a carry takes the LUTs of its slice. No shift
-        # registers in LUTs: delay lines become flip-flops, or RAM of 16 words. The wide side of a multiplier takes two.
-        Family("ecp5", "LUT4", Resources(lut=2.7, lutram=2.6, ff=1.1, bram36=1, dsp=2, carry4=1.2)),
+        # registers in LUTs: delay lines become flip-flops, or RAM of 16 words. A multiplier of 25×17 bits takes two of 18×18;
+        # most products are narrower, so that this is the most.
+        Family("ecp5", "LUT4", Resources(lut=2.7, lutram=2.5, ff=1.2, bram36=1, dsp=2, carry4=1.2)),
     )
 }
