@@ -6,12 +6,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.layers.elastic import up_down
+from hwgen.layers.elastic import plus_one, up_down
 from hwgen.layers.queue import Queue
 
 QUEUE_DEPTH = 16  # frames that a channel's host can push before the first of them is done
 BURST = 16  # words; what AXI3, so the HP ports of Zynq-7000, can say
 ADDRESS = 29  # bits of the address of a word of 8 bytes
+MOST_FAILED = 255  # frames with errors that are counted; a short counter takes no carry chain
 OKAY, SLVERR, DECERR = 0, 2, 3
 
 # A burst to make. words: 1 to 16. last: it ends a frame.
@@ -33,7 +34,7 @@ HOST = wiring.Signature(
         "room": In(8),
         "done": In(32),
         "done_number": In(32),
-        "failed": In(32),
+        "failed": In(range(MOST_FAILED + 1)),
         "failed_number": In(32),
     }
 )
@@ -74,7 +75,7 @@ class Descriptors(wiring.Component):
             numbers.i.valid.eq(good),
             numbers.o.ready.eq(self.finish),
             host.finished.eq(self.finish),
-            self.pending.eq(numbers.level != 0),
+            self.pending.eq((numbers.level != 0) | good),
             host.waiting.eq(addresses.level),
             host.room.eq(self.depth - numbers.level),
         ]
@@ -82,7 +83,7 @@ class Descriptors(wiring.Component):
         with m.If(self.finish):
             m.d.sync += [host.done.eq(host.done + 1), host.done_number.eq(numbers.o.payload)]
             with m.If(self.failed):
-                m.d.sync += host.failed.eq(host.failed + 1)
+                m.d.sync += host.failed.eq(Mux(host.failed == MOST_FAILED, MOST_FAILED, plus_one(host.failed)))
                 with m.If(host.failed == 0):
                     m.d.sync += host.failed_number.eq(numbers.o.payload)
         return m

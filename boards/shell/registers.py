@@ -119,7 +119,7 @@ GLOBAL = (
         "ro",
         "what the chip does now",
         _flags(
-            ("IDLE", "no frame is queued, on the bus or in the network"),
+            ("IDLE", "no frame of an input is queued, and none is on the bus or in the network"),
             ("BUSY", "not idle"),
             ("DONE", "a frame's last score was written since reset, and no frame is on its way"),
             ("ERROR", "one of ERRORS is set"),
@@ -223,7 +223,7 @@ _QUEUE = (
     Register(
         0x34, "FAILED_NUMBER", "ro", "the number of the first frame with an error on the bus since reset", dma=True
     ),
-    Register(0x38, "FAILED", "ro", "frames with an error on the bus since reset, modulo 2^32", dma=True),
+    Register(0x38, "FAILED", "ro", "frames with an error on the bus since reset, 255 for all that are more", dma=True),
 )
 
 INPUT = Bank(

@@ -272,6 +272,20 @@ async def words_and_nothing_else(dut):
 
 
 @cocotb.test(**TIMEOUT)
+async def busy_at_once(dut):
+    """A read of STATUS that waits behind the write of PUSH already says so."""
+    host = await Host.start(dut, 85)
+    for gap in range(1, 5):
+        await host.write("INPUT0_ADDRESS", 0x1000_0000)
+        push = cocotb.start_soon(host.write("INPUT0_PUSH", 1))
+        await host.cycles(gap)
+        read = await host.registers.read_dword(host.address("STATUS"))
+        await push
+        assert read == word("STATUS", "BUSY")
+        await host.reset()
+
+
+@cocotb.test(**TIMEOUT)
 async def bursts_on_the_registers(dut):
     """What a processor makes of a load or a store of several words; with ids of its own."""
     host = await Host.start(dut, 90, lite=False)

@@ -46,7 +46,7 @@ def test_rate(shape, tmp_path):
 
 
 def test_faults(tmp_path):
-    looped([(70, 8)], tmp_path).run("tests.shell.drive_faults", 16)
+    looped([(70, 8)], tmp_path).run("tests.shell.drive_faults", 17)
 
 
 def compiled(graph: Graph) -> Compiled:
