@@ -75,6 +75,7 @@ class Descriptors(wiring.Component):
             numbers.i.valid.eq(good),
             numbers.o.ready.eq(self.finish),
             host.finished.eq(self.finish),
+            # In the same cycle: a host that pushes and reads STATUS at once must not see what was.
             self.pending.eq((numbers.level != 0) | good),
             host.waiting.eq(addresses.level),
             host.room.eq(self.depth - numbers.level),

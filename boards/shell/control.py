@@ -145,13 +145,10 @@ class Control(wiring.Component):
         """STATUS, and what raises interrupts."""
         idle, failing, ever = Signal(init=1), Signal(), Signal()
         m.d.sync += [idle.eq(self.idle), failing.eq(file.ERRORS.any()), ever.eq(ever | finished)]
-        # A host that pushes a frame and reads STATUS at once must not see what was.
-        now = Signal()
-        m.d.comb += now.eq(idle & self.idle)
         status = {
-            "IDLE": now,
-            "BUSY": ~now,
-            "DONE": now & ever,
+            "IDLE": idle,
+            "BUSY": ~idle,
+            "DONE": idle & ever,
             "ERROR": failing,
             "RESETTING": resetting,
         }
