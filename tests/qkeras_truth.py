@@ -102,8 +102,14 @@ def compare(sample) -> Comparison:
 
 
 def fits_float32(graph: Graph, layer: str) -> bool:
-    """Whether float32 holds every integer of the layer."""
-    return all(node.type.width <= FLOAT32_BITS for node in graph.nodes if node.layer == layer)
+    """Whether float32 holds every integer of the layer, and what QKeras computes on the way to it."""
+    return all(node.type.width <= FLOAT32_BITS and not _loses_bits(node) for node in graph.nodes if node.layer == layer)
+
+
+def _loses_bits(node) -> bool:
+    """Sigmoids, and hyperbolic tangents made of them, add 1/2 to a multiple of x: bits far behind the point are lost."""
+    around_half = any(word in repr(getattr(node.op, "function", "")) for word in ("sigmoid", "tanh"))
+    return around_half and node.op.input.frac > FLOAT32_BITS - 4
 
 
 def is_softmax(layer) -> bool:
@@ -120,10 +126,10 @@ def _difference(sample, name: str, expected: np.ndarray, seen: np.ndarray) -> st
 
 
 def _compare_exactly(sample, name: str, layer, graph: Graph, raw: dict, sources: list[str]) -> None:
-    kind, rounds = type(layer).__name__, layer.name in sample.rounded
+    kind, own = type(layer).__name__, [n for n in graph.nodes if n.layer == name]
+    rounds = layer.name in sample.rounded or any(map(_loses_bits, own))
     inputs = [(raw[s], graph[s].type) for s in sources]
     node, before = graph[name], None
-    own = [n for n in graph.nodes if n.layer == name]
     if kind in FUNCTIONS:
         _enclosed(sample, name, rounds, layer, *inputs[0], raw[name], node.type)
         return

@@ -54,7 +54,7 @@ class Activations(Choices):
         kinds = ["relu", "limit", "slope", "threshold", *([] if self.exact else ["leaky", "prelu", "prelu"])]
         kind = self.pick(*kinds)
         if kind == "prelu":
-            self.limit(30)  # both halves are integers of their own
+            self.limit(20)  # both halves are integers of their own
         name = self.name(kind)
         if kind == "prelu":
             layer = L.PReLU(shared_axes=list(range(1, self.axes + 1)) or None, name=name)
