@@ -68,7 +68,8 @@ class AxiSlave(wiring.Component):
             with m.If(~fixed):
                 m.d.sync += address.eq(address + 1)
 
-        m.d.comb += [bus.address.eq(address), bus.write_data.eq(self.s_axi_wdata)]
+        whole = Signal()  # the word to write has all its bytes
+        m.d.comb += bus.address.eq(address)
         m.d.comb += [self.s_axi_rresp.eq(OKAY), self.s_axi_rlast.eq(left == 0)]
         with m.FSM():
             with m.State("IDLE"):
@@ -81,14 +82,19 @@ class AxiSlave(wiring.Component):
                     m.d.sync += read_first.eq(0)
                     m.next = "READ"
             with m.State("WRITE"):
+                # A register of its own: what a processor's port says comes late in a cycle.
                 m.d.comb += self.s_axi_wready.eq(1)
+                m.d.sync += [bus.write_data.eq(self.s_axi_wdata), whole.eq(self.s_axi_wstrb.all())]
                 with m.If(self.s_axi_wvalid):
-                    m.d.comb += bus.write.eq(self.s_axi_wstrb.all())
-                    with m.If(~self.s_axi_wstrb.all()):
-                        m.d.sync += self.s_axi_bresp.eq(SLVERR)
-                    advance()
-                    with m.If(left == 0):
-                        m.next = "RESPOND"
+                    m.next = "STORE"
+            with m.State("STORE"):
+                m.d.comb += bus.write.eq(whole)
+                with m.If(~whole):
+                    m.d.sync += self.s_axi_bresp.eq(SLVERR)
+                advance()
+                m.next = "WRITE"
+                with m.If(left == 0):
+                    m.next = "RESPOND"
             with m.State("RESPOND"):
                 m.d.comb += self.s_axi_bvalid.eq(1)
                 with m.If(self.s_axi_bready):

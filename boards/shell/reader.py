@@ -15,7 +15,7 @@ from hwgen.layers.queue import Queue
 WORDS = 64  # of a channel's buffer: four bursts are on their way while memory takes its time
 OUTSTANDING = 16  # bursts
 
-# What memory answers. Taken in the cycle in which it is valid: room was kept for it.
+# What memory answers, a cycle later. Taken in the cycle in which it is valid: room was kept for it.
 ANSWER = data.StructLayout({"word": 64, "response": 2})
 
 
@@ -112,17 +112,21 @@ class ReadPort(wiring.Component):
         m.submodules.outstanding = outstanding = Outstanding(OUTSTANDING)
         for k in range(self.channels):
             wiring.connect(m, wiring.flipped(getattr(self, f"requests{k}")), getattr(arbiter, f"i{k}"))
-        begin, answered, ended = Signal(), Signal(), Signal()
+        begin, answered, last, ended = Signal(), Signal(), Signal(), Signal()
+        # Registers at the bus, whose answers come late in a cycle.
+        m.d.sync += [
+            answered.eq(self.m_axi_rvalid),
+            last.eq(self.m_axi_rlast),
+            self.answer.word.eq(self.m_axi_rdata),
+            self.answer.response.eq(self.m_axi_rresp),
+        ]
         m.d.comb += [
             arbiter.o.ready.eq((~self.m_axi_arvalid | self.m_axi_arready) & ~self.halt & ~outstanding.full),
             begin.eq(arbiter.o.valid & arbiter.o.ready),
-            answered.eq(self.m_axi_rvalid),
-            ended.eq(answered & self.m_axi_rlast),
+            ended.eq(answered & last),
             outstanding.up.eq(begin),
             outstanding.down.eq(ended),
             self.quiet.eq(outstanding.none),  # a burst counts from the cycle in which it is offered
-            self.answer.word.eq(self.m_axi_rdata),
-            self.answer.response.eq(self.m_axi_rresp),
             self.m_axi_rready.eq(1),
             *fixed(self, "ar"),
         ]

@@ -130,12 +130,13 @@ class WritePort(wiring.Component):
         for k in channels:
             wiring.connect(m, wiring.flipped(getattr(self, f"requests{k}")), getattr(arbiter, f"i{k}"))
         request = arbiter.o.payload
-        begin = Signal()
+        begin, answered = Signal(), Signal()
+        m.d.sync += [answered.eq(self.m_axi_bvalid), self.answer.response.eq(self.m_axi_bresp)]
         m.d.comb += [
             arbiter.o.ready.eq((~self.m_axi_awvalid | self.m_axi_awready) & ~self.halt & ~outstanding.full),
             begin.eq(arbiter.o.valid & arbiter.o.ready),
             outstanding.up.eq(begin),
-            outstanding.down.eq(self.m_axi_bvalid),
+            outstanding.down.eq(answered),
             self.quiet.eq(outstanding.none),  # a burst counts from the cycle in which it is offered
             *fixed(self, "aw"),
             *(q.i.valid.eq(begin) for q in (bursts, answers)),
@@ -143,10 +144,9 @@ class WritePort(wiring.Component):
             *(q.i.payload.words.eq(request.words) for q in (bursts, answers)),
             *(q.i.payload.last.eq(request.last) for q in (bursts, answers)),
             self.m_axi_bready.eq(1),
-            self.answer.response.eq(self.m_axi_bresp),
             self.answer.last.eq(answers.o.payload.last),
-            answers.o.ready.eq(self.m_axi_bvalid),
-            *(getattr(self, f"answered{k}").eq(self.m_axi_bvalid & (answers.o.payload.channel == k)) for k in channels),
+            answers.o.ready.eq(answered),
+            *(getattr(self, f"answered{k}").eq(answered & (answers.o.payload.channel == k)) for k in channels),
         ]
         with m.If(self.m_axi_awready):
             m.d.sync += self.m_axi_awvalid.eq(0)
