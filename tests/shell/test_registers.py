@@ -1,8 +1,11 @@
 """The register map says nothing twice, and has room for what it promises."""
 
+from pathlib import Path
+
 import pytest
 
 from hwgen.boards.shell import registers as map_
+from hwgen.boards.shell.markdown import tables
 from hwgen.boards.shell.registers import BANKS, CHANNELS, GLOBAL, INPUT, OUTPUT, WINDOW, offset, register, registers
 
 EVERY = [*GLOBAL, *INPUT.registers, *OUTPUT.registers]
@@ -51,3 +54,10 @@ def test_registers_are_found_by_name():
 
 def test_the_magic_word_reads_as_its_letters():
     assert map_.MAGIC.to_bytes(4, "little") == b"hwgn"
+
+
+def test_the_page_has_every_register():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "zynq-shell.md").read_text(encoding="utf-8")
+    begin, end = (page.index(f"<!-- registers: {mark}") for mark in ("begin", "end"))
+    written = page[begin:end].split("\n", 1)[1].strip()
+    assert written == tables().strip(), "print it anew with python -m hwgen.boards.shell.markdown"
