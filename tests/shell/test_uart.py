@@ -47,7 +47,7 @@ def test_protocol(tmp_path):
 
 def test_a_network(tmp_path):
     """Branches and all: the scores are those of the integer model, computed apart from the hardware."""
-    integer = inception(3)
+    integer = inception(3, (5, 4, 2))
     graph = hardware(integer)
     emitted = emit(graph, "ecp5", levels=True)
     found = identity(integer, graph, 50.0, dma=False, fills=True)
@@ -62,7 +62,7 @@ def test_a_network(tmp_path):
     assert np.unique(np.frombuffer(b"".join(expected), np.uint8)).size > 5
     text = verilog_of(UartShell(emitted, found, LINE), emitted, "chip")
     Simulation(EmittedShell("chip", text, found), Config(found, frames, scores), tmp_path).run(
-        "tests.shell.drive_uart", 4
+        "tests.shell.drive_uart_network", 1
     )
 
 
