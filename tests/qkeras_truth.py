@@ -159,7 +159,9 @@ def _enclosed(sample, name: str, rounds: bool, function, x: np.ndarray, x_type, 
     Sigmoids, and hyperbolic tangents made of them, are computed around 1/2 whatever x is.
     """
     nearest = raw_to_real(x_type, x).astype(np.float32)
-    least = any(word in str(getattr(function, "activation", function)) for word in ("sigmoid", "tanh"))
+    inner = getattr(function, "activation", function)
+    named = inner if isinstance(inner, str) else getattr(inner, "__name__", type(inner).__name__)
+    least = "sigmoid" in named or "tanh" in named
     exact = x_type.divisor == 1 and max(x_type.width, seen_type.width) <= FLOAT32_BITS and not rounds
     margin = 0 if exact else 4 * np.spacing(np.maximum(np.abs(nearest), np.float32(least)))
     below, above = nearest - margin, nearest + margin
