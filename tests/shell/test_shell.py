@@ -1,10 +1,12 @@
 """Shells under cocotb, with cocotbext-axi as processor and memory."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import hwgen
 from hwgen import ops
 from hwgen.boards import BOARDS
 from hwgen.boards.shell.shell import emit_shell
@@ -22,6 +24,7 @@ from tests.shell.loop import loop_config, looped_shell
 from tests.shell.simulation import Config, Simulation
 
 BOARD = BOARDS["zybo"]
+DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 
 def looped(shapes, folder, interval: int = 0) -> Simulation:
@@ -56,16 +59,16 @@ def compiled(graph: Graph) -> Compiled:
     return Compiled(graph, hardware, timing(hardware), cost(hardware), BOARD.family, folder)
 
 
-def around(network: Compiled, frames: dict, folder, **options) -> Simulation:
+def around(network: Compiled, frames: dict, folder, verilator: bool = False) -> Simulation:
     """The shell around a compiled network; frames: raw, by input."""
-    shell = emit_shell(network, 150.0, **options)
+    shell = emit_shell(network, 150.0)
     graph = network.integer
     values = evaluate(graph, frames)
     count = len(next(iter(frames.values())))
     given = [[pack(frames[name][k], graph[name].type) for name in graph.inputs] for k in range(count)]
     wanted = [[pack(values[ref.node][k], graph[ref.node].type) for ref in graph.outputs] for k in range(count)]
     best = [[int(values[ref.node][k].argmax()) for ref in graph.outputs] for k in range(count)]
-    return Simulation(shell, Config(shell.identity, given, wanted, network.timing.interval, best), folder)
+    return Simulation(shell, Config(shell.identity, given, wanted, network.timing.interval, best), folder, verilator)
 
 
 def branches(seed: int) -> Graph:
@@ -88,3 +91,11 @@ def test_a_network_in_its_shell(tmp_path):
     assert simulation.config.identity.fifos, "no FIFO whose fill could be read"
     simulation.run("tests.shell.drive_frames", 5)
     simulation.run("tests.shell.drive_rate", 2)
+
+
+def test_digits_keep_their_interval(tmp_path):
+    """A frame every 784 cycles, with memory at hand and with memory far away."""
+    design = hwgen.compile(DIGITS / "digits.h5", board="zybo")
+    frames = design.raw(np.load(DIGITS / "test_frames.npz")["x"][:12])
+    assert design.compiled.timing.interval == 784
+    around(design.compiled, frames, tmp_path, verilator=True).run("tests.shell.drive_rate", 2)
