@@ -14,6 +14,7 @@ from hwgen.compiler import Compiled, cost, sized
 from hwgen.graph import Graph, evaluate
 from hwgen.layers.axi import element_bytes, pack
 from hwgen.passes.buffer import buffer
+from hwgen.passes.emit import Top, fifos
 from hwgen.passes.fold import Folder
 from hwgen.passes.fork import fork
 from hwgen.passes.lower import lower
@@ -91,6 +92,13 @@ def test_a_network_in_its_shell(tmp_path):
     assert simulation.config.identity.fifos, "no FIFO whose fill could be read"
     simulation.run("tests.shell.drive_frames", 5)
     simulation.run("tests.shell.drive_rate", 2)
+
+
+def test_levels_are_ports_only_where_asked_for():
+    hardware = compiled(branches(3)).hardware
+    plain, watched = (set(Top(hardware, levels).signature.members) for levels in (False, True))
+    assert watched - plain == {f"level{k}" for k in range(len(fifos(hardware)))} != set()
+    assert not plain - watched
 
 
 def test_digits_keep_their_interval(tmp_path):
