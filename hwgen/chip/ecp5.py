@@ -113,6 +113,7 @@ def build(
     nextpnr, ecppack = tools()
     progress(f"{nextpnr.version}, {ecppack.version}")
     stages = Stages(folder)
+    names = [*(f"{chip.path}.{block}" for block in blocks), *chip.parts]
     verilog = stages.text("chip.v", chip.text)
     pinout = stages.text("pins.lpf", constraints(board))
 
@@ -133,11 +134,12 @@ def build(
     )
     modules = {name.removeprefix("\\"): module for name, module in json.loads(stats.read_text())["modules"].items()}
     resources = count(modules[chip.top]["num_cells_by_type"], board.family, OWN_CELLS)
-    options = [*device(board), "--lpf", str(pinout), "--timing-allow-fail", "--seed", "1"]
+    # Paths are relative: the tools of pip run in a sandbox that has no others.
+    options = [*device(board), "--lpf", pinout.name, "--timing-allow-fail", "--seed", "1"]
     log = stages.folder / "nextpnr.log"
 
     def place(out: Path) -> None:
-        command = [nextpnr.command, "--json", str(netlist), "--textcfg", str(out / "chip.config"), *options]
+        command = [nextpnr.command, "--json", netlist.name, "--textcfg", f"{out.name}/chip.config", *options]
         code = run_logged(command, stages.folder, out / log.name, limit_s, progress)
         shutil.copyfile(out / log.name, log)
         found = parse(log.read_text(errors="replace"), names)
@@ -146,7 +148,6 @@ def build(
         if code or found.error is not None:
             raise ToolFailed(f"{nextpnr.version} stopped: {found.error or f'code {code}'}; the log is {log}")
 
-    names = [f"{chip.path}.{block}" for block in blocks]
     config, log = stages.run(
         "place and route", [netlist, pinout], [nextpnr.version, *device(board)], ["chip.config", log.name], place
     )
@@ -155,8 +156,15 @@ def build(
 
     def pack(out: Path) -> None:
         progress("ecppack")
-        command = [ecppack.command, "--compress", *board.pack_options, str(config), str(out / "chip.bit")]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+        command = [ecppack.command, "--compress", *board.pack_options, config.name, f"{out.name}/chip.bit"]
+        done = subprocess.run(
+            command,
+            cwd=stages.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
         if done.returncode:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:]
             raise ToolFailed(f"{ecppack.version} failed (code {done.returncode}): {' '.join(last)}")
@@ -168,7 +176,9 @@ def build(
 
 def _check_clock(found: Log, chip: Chip, log: Path) -> None:
     """DoesNotFit where the chip is slower than its clock, with the blocks of the slowest path."""
-    if found.routed_mhz is None or found.routed_mhz >= chip.clock_mhz:
+    if found.routed_mhz is None:
+        raise ToolFailed(f"nextpnr ended without a clock; the log is {log}")
+    if found.routed_mhz >= chip.clock_mhz:
         return
     where = ""
     if path := found.path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class Stages:
         make(partial)
         for path in paths:
             os.replace(partial / path.name, path)
+        shutil.rmtree(partial)
         self._stamps[name] = {"key": key, "outputs": [_digest(path) for path in paths]}
         _move(json.dumps(self._stamps, indent=1).encode(), self.folder / STAMP)
         return paths

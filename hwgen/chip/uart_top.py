@@ -21,12 +21,13 @@ from hwgen.passes.emit import Emitted, emit
 @dataclass(frozen=True)
 class Chip:
     """Verilog of a whole chip. top: its module; ports: those with pins. network: the module whose instances are blocks,
-    `path` the instances above it. clock_mhz: that everything runs at."""
+    `path` the instances above it. parts: other instances, to name paths by. clock_mhz: that everything runs at."""
 
     top: str
     text: str
     network: str
     path: str
+    parts: tuple[str, ...]
     identity: Identity
     clock_mhz: float
 
@@ -61,4 +62,6 @@ def uart_chip(compiled: Compiled, board: Board, clock_mhz: float) -> Chip:
     text = verilog.convert(
         Top(shell, pll(board.oscillator_mhz, clock_mhz)), name=top, emit_src=False, strip_internal_attrs=True
     )
-    return Chip(top, f"{text}\n{emitted.text}", emitted.top, "shell.network.emitted", found, clock_mhz)
+    parts = ("control", "link", "receiver", "transmitter", *(channel.name for channel in found.channels))
+    parts = tuple(f"shell.{part}" for part in parts)
+    return Chip(top, f"{text}\n{emitted.text}", emitted.top, "shell.network.emitted", parts, found, clock_mhz)

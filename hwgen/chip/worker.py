@@ -12,6 +12,8 @@ from pathlib import Path
 
 from hwgen.synth_worker import COMMANDS, LIBRARIES
 
+CHIP = {"ecp5": ("+/lattice/cells_bb_ecp5.v",)}  # primitives that only a whole chip has, as its PLL
+
 
 def main(job_file: str) -> None:
     from pyosys import libyosys as ys
@@ -28,7 +30,8 @@ def main(job_file: str) -> None:
         sys.stdout.flush()
 
     announce(0, "read")
-    run(f"read_verilog -lib {LIBRARIES[job['family']]}")
+    for library in (LIBRARIES[job["family"]], *CHIP[job["family"]]):
+        run(f"read_verilog -lib {library}")
     run(f'read_verilog "{job["file"]}"')
     run(f"hierarchy -check -top {job['top']}")
     network = next(m for m in design.modules_.values() if m.name.str().removeprefix("\\") == job["network"])

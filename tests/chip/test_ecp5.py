@@ -19,9 +19,13 @@ from hwgen.chip import build as chips
 from hwgen.chip import ecp5
 from hwgen.chip.uart_top import uart_chip
 from hwgen.errors import DoesNotFit, OptionError, ToolFailed, ToolMissing
+from hwgen.passes.emit import emit
+from tests.graphs import inception
+from tests.test_end_to_end import hardware
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "examples/digits/digits.h5"
+SHELL = {"lut": 1_370, "ff": 700, "bram36": 1}  # of a chip of digits what isn't the network, as it was measured
 CRAB, ULX3S = BOARDS["orangecrab-25f"], BOARDS["ulx3s-85f"]
 # As nextpnr-ecp5 0.11.1 printed it, shortened.
 LOG = r"""
@@ -175,6 +179,21 @@ def test_constraints():
     assert ecp5.device(ULX3S) == ["--85k", "--package", "CABGA381", "--speed", "6"]
 
 
+def test_a_small_chip_with_a_pll(tmp_path):
+    """By the real tools: the clock is the PLL's, and a path is named by the part of the chip that it is in."""
+    integer = inception(3, (5, 4, 2))
+    compiled = SimpleNamespace(integer=integer, hardware=hardware(integer))
+    chip = uart_chip(compiled, CRAB, 60.0)
+    emitted = emit(compiled.hardware, "ecp5", levels=True)
+    found = ecp5.build(chip, CRAB, list(emitted.instances.values()), tmp_path, lambda stage, part=None: None)
+    log = (tmp_path / "nextpnr.log").read_text()
+    assert "Derived frequency constraint of 60.0 MHz" in log and re.search(r"EHXPLLL:\s+1/", log)
+    assert found.found.routed_mhz >= 60
+    known = {f"{chip.path}.{name}" for name in emitted.instances.values()} | set(chip.parts)
+    assert {found.found.path.start, found.found.path.end} <= known
+    assert b"LFE5U-25F" in found.bit.read_bytes()[:200]
+
+
 def test_digits_on_an_ecp5_from_pip_alone(tmp_path, capsys):
     """A real bitstream: Yosys, nextpnr-ecp5 and ecppack as wheels. The estimate holds what synthesis finds."""
     out = tmp_path / "digits"
@@ -189,11 +208,10 @@ def test_digits_on_an_ecp5_from_pip_alone(tmp_path, capsys):
     assert chip["routed_mhz"] >= chip["clock_mhz"] == 48
     assert re.search(r"chip: [\d,]+ LUT4, [\d,]+ FF.*reached after routing \(pyosys .*nextpnr-ecp5 \d", printed)
     estimated, measured = report["resources"]["estimated"], chip["resources"]
-    # The shell is in what was measured, and isn't in the estimate; it has the board's margin.
-    room = {kind: 0.2 * report["resources"]["board"][kind] for kind in ("lut", "ff")}
-    for kind in ("lut", "ff"):
-        assert 0.75 * measured[kind] - 1500 < estimated[kind] < 1.35 * measured[kind], kind
-        assert measured[kind] < estimated[kind] + room[kind]
+    for kind, lowest, highest in (("lut", 0.9, 1.25), ("ff", 0.9, 1.35), ("lutram", 0.8, 1.4)):
+        network = measured[kind] - SHELL.get(kind, 0)
+        assert lowest < estimated[kind] / network < highest, (kind, estimated[kind], network)
+    assert estimated["dsp"] == measured["dsp"] and abs(estimated["bram36"] - measured["bram36"]) <= SHELL["bram36"]
     assert chip["used"]["TRELLIS_COMB"][1] == report["resources"]["board"]["lut"]
     times = {file.name: file.stat().st_mtime_ns for file in (tmp_path / ".digits.chip").iterdir()}
     assert main([*options, "-q"]) == 0  # nothing is made twice
