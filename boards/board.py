@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hwgen.boards.families import FAMILIES, Family
 from hwgen.layers.block import Resources
 
-OPEN, VIVADO = "open", "vivado"  # toolchains
+OPEN = "open"  # the toolchain of open tools
 ZYNQ, UART = "zynq", "uart"  # shells
 
 
@@ -24,7 +24,7 @@ class Board:
     clock_pin: the oscillator's package pin. platform: "module:class" of amaranth-boards, which knows the pins of boards
     that have none here. serial: the UART's (rx, tx), seen from the FPGA, where the board has no serial port of its own: pins
     of amaranth-boards' connector ("io_0:0"). pins: `hwgen.boards.pins`.
-    shell: how a host reaches the network. toolchains: what can make its bitstream. pack_options: of ecppack.
+    shell: how a host reaches the network. toolchains: with what hwgen makes its bitstream. pack_options: of ecppack.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Board:
     platform: str | None = None
     serial: tuple[str, str] | None = None
     shell: str = ZYNQ
-    toolchains: tuple[str, ...] = (OPEN, VIVADO)
+    toolchains: tuple[str, ...] = ()
     pack_options: tuple[str, ...] = ()
 
     @property
