@@ -49,8 +49,10 @@ def test_rate(shape, tmp_path):
     looped([shape], tmp_path, interval=max(beats, beats * size // 8)).run("tests.shell.drive_rate", 2)
 
 
-def test_faults(tmp_path):
-    looped([(70, 8)], tmp_path).run("tests.shell.drive_faults", 17)
+def test_faults_and_registers(tmp_path):
+    simulation = looped([(70, 8)], tmp_path)
+    simulation.run("tests.shell.drive_faults", 13)
+    simulation.run("tests.shell.drive_registers", 4)
 
 
 def compiled(graph: Graph) -> Compiled:
