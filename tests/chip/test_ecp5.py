@@ -182,7 +182,7 @@ def test_constraints():
 def test_a_small_chip_with_a_pll(tmp_path):
     """By the real tools: the clock is the PLL's, and a path is named by the part of the chip that it is in."""
     integer = inception(3, (5, 4, 2))
-    compiled = SimpleNamespace(integer=integer, hardware=hardware(integer))
+    compiled = SimpleNamespace(integer=integer, hardware=hardware(integer, 300))
     chip = uart_chip(compiled, CRAB, 60.0)
     emitted = emit(compiled.hardware, "ecp5", levels=True)
     found = ecp5.build(chip, CRAB, list(emitted.instances.values()), tmp_path, lambda stage, part=None: None)
