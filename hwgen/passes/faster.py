@@ -41,7 +41,8 @@ class Faster:
         needed = " and ".join(amount + limit for amount, limit in zip(amounts, limits))
         wider = f"{len(self.layers)} layers" if len(self.layers) > NAMED else ", ".join(self.layers)
         grows = f"; most of the growth is in layer {self.most}" if self.most else ""
-        return f"{self.interval:,} → {self.next:,} cycles would need {wider} folded wider, and {needed}{grows}"
+        folded = f"{wider} folded wider, and " if self.layers else ""  # else: another choice for the same widths
+        return f"{self.interval:,} → {self.next:,} cycles would need {folded}{needed}{grows}"
 
 
 def next_faster(folder: Folder, hardware: Graph, interval: int) -> Faster:
