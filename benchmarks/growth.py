@@ -15,7 +15,9 @@ from hwgen.boards import BOARDS
 from hwgen.errors import DoesNotFit, ToolMissing
 
 FACTORS = (0.5, 1.0, 2.0)
-SMALLEST_FIRST = sorted(BOARDS, key=lambda name: BOARDS[name].resources.lut)
+# The first board of each chip of the reference's family.
+CHIPS = {b.resources: b.name for b in reversed(BOARDS.values()) if b.family == BOARDS["zybo"].family}
+SMALLEST_FIRST = sorted(CHIPS.values(), key=lambda name: BOARDS[name].resources.lut)
 
 
 @dataclass(frozen=True)

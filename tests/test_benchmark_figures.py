@@ -12,6 +12,7 @@ import pytest
 import hwgen
 from benchmarks import growth, layers, measure, steps, targets, wafer
 from benchmarks.targets import Line
+from hwgen.boards import BOARDS
 from hwgen.errors import DoesNotFit, ToolFailed
 from hwgen.frames import load
 from hwgen.layers.block import Resources
@@ -164,19 +165,23 @@ def test_a_child_that_fails_is_an_error_of_one_line():
 
 
 def test_growth_takes_the_smallest_board_and_keeps_the_refusals(monkeypatch):
+    smallest, second, *_ = growth.SMALLEST_FIRST
+
     def compile(path, board):
-        if board == "zybo":
+        if board == smallest:
             raise DoesNotFit("too large")
         return hwgen.compile(path, board, interval=10_000)
 
     monkeypatch.setattr(growth, "hwgen", Namespace(compile=compile))
     points = growth.measure(wafer.WaferModel(2, DIGITS / "digits.h5", None, 478_150))
     assert [(p.board, p.refusal, p.interval is None) for p in points] == [
-        ("zybo", "too large", True),
-        ("pynq-z2", "", False),
+        (smallest, "too large", True),
+        (second, "", False),
     ]
+    lut = [BOARDS[name].resources.lut for name in growth.SMALLEST_FIRST]
+    assert lut == sorted(set(lut)), "one board a chip, and no LUT4 among the LUT6"
     text = growth.table(points)
-    assert "| ×2 | 478,150 | Digilent Zybo Z7-10 |  |  |  |  | too large |" in text
+    assert f"| ×2 | 478,150 | {BOARDS[smallest].title} |  |  |  |  | too large |" in text
     assert f"{points[1].interval:,}" in text
 
 
