@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from hwgen.boards.families import FAMILIES, Family
 from hwgen.layers.block import Resources
 
-OPEN = "open"  # the toolchain of open tools
 ZYNQ, UART = "zynq", "uart"  # shells
 
 
@@ -24,7 +23,7 @@ class Board:
     clock_pin: the oscillator's package pin. platform: "module:class" of amaranth-boards, which knows the pins of boards
     that have none here. serial: the UART's (rx, tx), seen from the FPGA, where the board has no serial port of its own: pins
     of amaranth-boards' connector ("io_0:0"). pins: `hwgen.boards.pins`.
-    shell: how a host reaches the network. toolchains: with what hwgen makes its bitstream. pack_options: of ecppack.
+    shell: how a host reaches the network. pack_options: of ecppack.
     """
 
     name: str
@@ -40,13 +39,17 @@ class Board:
     platform: str | None = None
     serial: tuple[str, str] | None = None
     shell: str = ZYNQ
-    toolchains: tuple[str, ...] = ()
     pack_options: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Family:
         """How the family counts, and what it makes of the blocks' costs."""
         return FAMILIES[self.family]
+
+    @property
+    def toolchains(self) -> tuple[str, ...]:
+        """With what hwgen makes its bitstream."""
+        return self.kind.toolchains
 
     @property
     def available(self) -> Resources:

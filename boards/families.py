@@ -11,14 +11,18 @@ from dataclasses import dataclass, fields
 
 from hwgen.layers.block import Resources
 
+OPEN = "open"  # the toolchain of open tools
+
 
 @dataclass(frozen=True)
 class Family:
-    """factors: the family's own resources for one of Xilinx 7 series, resource by resource. lut: what its LUTs are."""
+    """factors: the family's own resources for one of Xilinx 7 series, resource by resource. lut: what its LUTs are.
+    toolchains: with what hwgen makes bitstreams."""
 
     name: str
     lut: str
     factors: Resources
+    toolchains: tuple[str, ...] = ()
 
     def estimate(self, cost: Resources) -> Resources:
         """A cost in the family's own terms."""
@@ -39,6 +43,6 @@ FAMILIES = {
         # Half the inputs, no LUT with two outputs and no ternary adder, and a carry takes the LUTs of its slice. No shift
         # registers in LUTs: delay lines become flip-flops, or RAM of 16 words. A multiplier of 25×17 bits takes two of 18×18;
         # most products are narrower, so that this is the most.
-        Family("ecp5", "LUT4", Resources(lut=2.7, lutram=2.5, ff=1.2, bram36=1, dsp=2, carry4=1.2)),
+        Family("ecp5", "LUT4", Resources(lut=2.7, lutram=2.5, ff=1.2, bram36=1, dsp=2, carry4=1.2), (OPEN,)),
     )
 }

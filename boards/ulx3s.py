@@ -1,6 +1,6 @@
 """Radiona ULX3S with an ECP5 of 84k LUT4, speed grade 6, and a USB serial port."""
 
-from hwgen.boards.board import OPEN, UART, Board
+from hwgen.boards.board import UART, Board
 from hwgen.boards.chips import LFE5U_85F
 
 BOARD = Board(
@@ -13,5 +13,4 @@ BOARD = Board(
     oscillator_mhz=25.0,
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     shell=UART,
-    toolchains=(OPEN,),
 )

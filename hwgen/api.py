@@ -240,7 +240,7 @@ class Design:
         return self.placed
 
     def bitstream(self, toolchain: str = "open", *, folder: str | Path | None = None, progress: Progress | None = None):
-        """Makes the bitstream of the whole chip. Returns a `hwgen.chip.ecp5.Bitstream`; `write` puts it into chip/.
+        """Makes the bitstream of the whole chip. Returns a `hwgen.chip.chip.Bitstream`; `write` puts it into chip/.
 
         folder: keeps what is done, so that a run that was broken off goes on there. Raises OptionError for a board that the
         toolchain isn't for, ToolMissing, ToolFailed, DoesNotFit where the chip can't be placed or misses its clock.
@@ -271,7 +271,9 @@ class Design:
                 self._keep(workdir, output.path / name)
             if self.chip is not None:
                 (output.path / "chip").mkdir()
-                shutil.copyfile(self.chip.bit, output.path / "chip" / f"{self.name}.bit")
+                for made in (self.chip.bit, *self.chip.others):
+                    name = made.name.replace("chip", self.name, 1)
+                    shutil.copyfile(made, output.path / "chip" / name)
                 for file in self.chip.bit.parent.iterdir():
                     if file.suffix in {".v", ".lpf", ".log"}:
                         shutil.copyfile(file, output.path / "chip" / file.name)

@@ -5,30 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hwgen.boards import BOARDS
-from hwgen.boards.board import Board
+from hwgen.boards.board import UART, Board
+from hwgen.boards.families import OPEN
 from hwgen.chip import ecp5
+from hwgen.chip.chip import Bitstream, Chip
 from hwgen.chip.uart_top import uart_chip
+from hwgen.chip.zynq_top import zynq_chip
 from hwgen.compiler import Compiled
 from hwgen.errors import OptionError
+
+# (family, toolchain) -> the module that has `check(board)` and `build(chip, board, blocks, folder, progress)`.
+FLOWS = {("ecp5", OPEN): ecp5}
 
 
 def check(board: Board, toolchain: str) -> None:
     """Before anything is compiled. Raises OptionError where a board has no such toolchain, ToolMissing without the tools."""
-    if not board.toolchains:
-        made = ", ".join(other.name for other in BOARDS.values() if other.toolchains)
-        raise OptionError(f"hwgen makes no bitstream for {board.name} yet; it does for {made}")
-    if toolchain not in board.toolchains:
+    made = [name for family, name in FLOWS if family == board.family]
+    if toolchain not in made:
         raise OptionError(
-            f"{board.name} has no bitstream by --toolchain {toolchain}; it has: {', '.join(board.toolchains)}"
+            f"{board.name} has no bitstream by --toolchain {toolchain}; it has: {', '.join(made) or 'none yet'}"
         )
-    ecp5.tools()
+    FLOWS[board.family, toolchain].check(board)
+
+
+def chip_of(compiled: Compiled, board: Board, clock_mhz: float) -> Chip:
+    """The whole chip around a network, with the board's shell. Raises OptionError."""
+    return (uart_chip if board.shell == UART else zynq_chip)(compiled, board, clock_mhz)
 
 
 def build(
     compiled: Compiled, board: Board, clock_mhz: float, toolchain: str, folder: Path, progress: Callable[..., None]
-) -> ecp5.Bitstream:
+) -> Bitstream:
     """The bitstream of the chip around a network. folder: where stages that are done stay done. Raises HwgenError."""
     check(board, toolchain)
-    chip = uart_chip(compiled, board, clock_mhz)
-    return ecp5.build(chip, board, list(compiled.emitted.instances.values()), folder, progress)
+    blocks = list(compiled.emitted.instances.values())
+    return FLOWS[board.family, toolchain].build(chip_of(compiled, board, clock_mhz), board, blocks, folder, progress)

