@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hwgen import api, boards, place, report
+from hwgen import api, boards, place, summary
 from hwgen.errors import DifferenceError, DoesNotFit, HwgenError, OptionError, ToolFailed, ToolMissing
 from hwgen.frames import load
 from hwgen.output import check_ours
@@ -94,8 +94,8 @@ def run(options: argparse.Namespace, model: Path) -> int:
         show("writing Verilog")
         written = design.write(target)
     found = design.report()
-    console.print(report.table(found))
-    for line in report.summary(found):
+    console.print(summary.table(found))
+    for line in summary.lines(found):
         console.print(line, highlight=False, soft_wrap=True)
     if missing is not None:
         console.print(f"clock: {design.clock_mhz:g} MHz is assumed; {missing}", highlight=False, soft_wrap=True)

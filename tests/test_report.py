@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 import hwgen
-from hwgen import html, report
+from hwgen import html, report, summary
 from hwgen.layers.block import Resources
 from hwgen.layers.fifo import Fifo
 
@@ -36,7 +36,7 @@ def test_every_layer_of_the_model_with_hardware_is_there(design):
 def test_the_table_fits_80_columns_and_the_page_escapes(design):
     console = Console(width=80, record=True, file=open("/dev/null", "w"))
     with console.file:
-        console.print(report.table(report.build(design)))
+        console.print(summary.table(report.build(design)))
     text = console.export_text()
     assert "first_relu " in text and "estimated" in text, "no name is folded"
     found = report.build(design) | {"model": "<script>"}
@@ -71,7 +71,7 @@ def test_measured_values_stand_beside_the_estimates(design):
     assert first["resources"]["synthesized"]["lut"] == 3 * len(first["blocks"])
     assert "700" in html.page(found)
     assert [fifo["highest"] for fifo in found["fifos"]] == [n.op.depth - k for k, n in enumerate(fifos)]
-    (line,) = [line for line in report.summary(found) if line.startswith("FIFOs")]
+    (line,) = [line for line in summary.lines(found) if line.startswith("FIFOs")]
     assert f"highest fill: {fifos[0].name} {fifos[0].op.depth} of {fifos[0].op.depth}, " in line
     page = html.page(found)
     for fifo in found["fifos"]:
@@ -89,7 +89,7 @@ def test_every_fifo_stands_there_with_its_depth_and_what_it_is_sized_by(design):
         assert ("dependence" in fifo["bound"]) == (len(consumers[fifo["name"]].inputs) > 1)
         assert max(fifo["bound"].values()) <= fifo["depth"]
         assert "highest" not in fifo, "nothing was simulated"
-    (line,) = [line for line in report.summary(found) if line.startswith("FIFOs")]
+    (line,) = [line for line in summary.lines(found) if line.startswith("FIFOs")]
     assert line.startswith(f"FIFOs: {len(fifos)} with room for ") and "fill" not in line
     page = html.page(found)
     for fifo in found["fifos"]:
