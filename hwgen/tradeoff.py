@@ -22,7 +22,8 @@ from hwgen.passes.schedule import timing
 from hwgen.plot import Limit, Line, svg
 from hwgen.quantize import InputType, quantize
 from hwgen.read import read
-from hwgen.report import KINDS, SHOWN, resources
+from hwgen.report import KINDS, resources
+from hwgen.summary import SHOWN
 
 POINTS = 10  # rates that are tried
 BEYOND = 4  # so many times the rate that fits is the highest that is tried
