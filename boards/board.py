@@ -24,6 +24,7 @@ class Board:
     that have none here. serial: the UART's (rx, tx), seen from the FPGA, where the board has no serial port of its own: pins
     of amaranth-boards' connector ("io_0:0"). pins: `hwgen.boards.pins`.
     shell: how a host reaches the network. pack_options: of ecppack.
+    unknown_to: toolchains of the family that do not have the part.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Board:
     serial: tuple[str, str] | None = None
     shell: str = ZYNQ
     pack_options: tuple[str, ...] = ()
+    unknown_to: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Family:
@@ -49,7 +51,7 @@ class Board:
     @property
     def toolchains(self) -> tuple[str, ...]:
         """With what hwgen makes its bitstream."""
-        return self.kind.toolchains
+        return tuple(name for name in self.kind.toolchains if name not in self.unknown_to)
 
     @property
     def available(self) -> Resources:

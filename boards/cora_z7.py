@@ -2,6 +2,7 @@
 
 from hwgen.boards.board import Board
 from hwgen.boards.chips import XC7Z007S, XC7Z010
+from hwgen.boards.families import OPEN
 
 MODULE = "amaranth_boards.cora_z7"
 Z7_07S = Board(
@@ -12,6 +13,7 @@ Z7_07S = Board(
     150.0,
     ps_mhz=50.0,
     platform=f"{MODULE}:CoraZ7_07SPlatform",
+    unknown_to=(OPEN,),
 )
 Z7_10 = Board(
     "cora-z7-10",

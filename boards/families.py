@@ -39,7 +39,7 @@ class Family:
 FAMILIES = {
     family.name: family
     for family in (
-        Family("xc7", "LUT6", Resources(1, 1, 1, 1, 1, 1)),
+        Family("xc7", "LUT6", Resources(1, 1, 1, 1, 1, 1), (OPEN,)),
         # Half the inputs, no LUT with two outputs and no ternary adder, and a carry takes the LUTs of its slice. No shift
         # registers in LUTs: delay lines become flip-flops, or RAM of 16 words. A multiplier of 25×17 bits takes two of 18×18;
         # most products are narrower, so that this is the most.

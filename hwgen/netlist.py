@@ -92,20 +92,26 @@ def write(run, ports: Iterable[tuple[str, int, bool]], top: str, scratch: str, n
 
     run: runs a Yosys command. scratch: what the names of the files begin with that Yosys reads.
     """
-    maps = "".join(dict.fromkeys(MAPS.values()))
-    for name, text in (("wrapper.v", wrapper(top, ports)), ("maps.v", maps)):
-        with open(f"{scratch}{name}", "w", encoding="utf-8") as file:
-            file.write(text)
+    with open(f"{scratch}wrapper.v", "w", encoding="utf-8") as file:
+        file.write(wrapper(top, ports))
     run("setattr -mod -unset keep_hierarchy *")
     run(f'read_verilog "{scratch}wrapper.v"')
     run(f"hierarchy -check -top {TOP}")
     run("flatten")
+    fit(run, scratch)
+    run(f'write_json "{netlist}"')
+
+
+def fit(run, scratch: str) -> None:
+    """Puts what nextpnr for Xilinx can place and route in the place of what it can't, in a flat design. run, scratch: as
+    of `write`."""
+    with open(f"{scratch}maps.v", "w", encoding="utf-8") as file:
+        file.write("".join(dict.fromkeys(MAPS.values())))
     kinds = " ".join(f"t:{kind}" for kind in MAPS)
     run(f'techmap -max_iter 1 -map "{scratch}maps.v" {kinds}')
     run("opt_lut_ins -tech xilinx")  # nextpnr counts a constant as an input, and then finds no place for a carry chain
     run("delete t:$scopeinfo")
     run("clean -purge")
-    run(f'write_json "{netlist}"')
 
 
 def block_of(cell: str, instances: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hwgen.boards.board import UART, Board
 from hwgen.boards.families import OPEN
-from hwgen.chip import ecp5
+from hwgen.chip import ecp5, xc7
 from hwgen.chip.chip import Bitstream, Chip
 from hwgen.chip.uart_top import uart_chip
 from hwgen.chip.zynq_top import zynq_chip
@@ -15,7 +15,7 @@ from hwgen.compiler import Compiled
 from hwgen.errors import OptionError
 
 # (family, toolchain) -> the module that has `check(board)` and `build(chip, board, blocks, folder, progress)`.
-FLOWS = {("ecp5", OPEN): ecp5}
+FLOWS = {("ecp5", OPEN): ecp5, ("xc7", OPEN): xc7}
 
 
 def check(board: Board, toolchain: str) -> None:

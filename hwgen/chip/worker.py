@@ -10,9 +10,11 @@ import json
 import sys
 from pathlib import Path
 
+from hwgen import netlist
 from hwgen.synth_worker import COMMANDS, LIBRARIES
 
-CHIP = {"ecp5": ("+/lattice/cells_bb_ecp5.v",)}  # primitives that only a whole chip has, as its PLL
+# Primitives that only a whole chip has: its PLL, a Zynq's processor.
+CHIP = {"ecp5": ("+/lattice/cells_bb_ecp5.v",), "xc7": ("+/xilinx/cells_xtra.v",)}
 
 
 def main(job_file: str) -> None:
@@ -50,6 +52,8 @@ def main(job_file: str) -> None:
     run("delete t:$scopeinfo")
     run("clean -purge")
     run(f'tee -q -o "{job["stats"]}" stat -json')
+    if job["family"] == "xc7":
+        netlist.fit(run, f"{Path(job['netlist']).parent}/")
     run(f'write_json "{job["netlist"]}"')
 
 
