@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from hwgen.boards.families import FAMILIES, Family
 from hwgen.layers.block import Resources
@@ -24,7 +24,8 @@ class Board:
     that have none here. serial: the UART's (rx, tx), seen from the FPGA, where the board has no serial port of its own: pins
     of amaranth-boards' connector ("io_0:0"). pins: `hwgen.boards.pins`.
     shell: how a host reaches the network. pack_options: of ecppack.
-    unknown_to: toolchains of the family that do not have the part.
+    unknown_to: toolchains of the family that do not have the part. ceiling: what the toolchain can place, where that is less
+    than what the chip has, in the terms of blocks' costs (`hwgen.chip.limits`).
     """
 
     name: str
@@ -42,6 +43,7 @@ class Board:
     shell: str = ZYNQ
     pack_options: tuple[str, ...] = ()
     unknown_to: tuple[str, ...] = ()
+    ceiling: Resources | None = None
 
     @property
     def kind(self) -> Family:
@@ -55,15 +57,23 @@ class Board:
 
     @property
     def available(self) -> Resources:
-        """All that the chip has, in the terms of blocks' costs."""
-        return self.kind.room(self.resources)
+        """All that the network could be given, in the terms of blocks' costs."""
+        return self._below_ceiling(self.kind.room(self.resources))
 
     @property
     def budget(self) -> Resources:
         """What the network may use, in the terms of blocks' costs: LUTs and flip-flops with the margin, block RAM and DSP
         to the last one."""
-        r, share = self.available, self.margin
-        return Resources(r.lut * share, r.lutram * share, r.ff * share, r.bram36, r.dsp, r.carry4 * share)
+        r, share = self.kind.room(self.resources), self.margin
+        whole = Resources(r.lut * share, r.lutram * share, r.ff * share, r.bram36, r.dsp, r.carry4 * share)
+        return self._below_ceiling(whole)
+
+    def _below_ceiling(self, room: Resources) -> Resources:
+        if self.ceiling is None:
+            return room
+        return Resources(
+            **{f.name: min(getattr(room, f.name), getattr(self.ceiling, f.name)) for f in fields(Resources)}
+        )
 
     def estimate(self, cost: Resources) -> Resources:
         """Blocks' costs in the terms of the chip."""

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from hwgen import boards, compiler, html, report
+from hwgen.chip import limits
 from hwgen.errors import OptionError
 from hwgen.frames import Frames, by_input, scores
 from hwgen.graph import evaluate
@@ -43,6 +44,7 @@ def compile(
     fps: float | None = None,
     interval: int | None = None,
     clock_mhz: float | None = None,
+    toolchain: str | None = None,
     dump_ir: str | Path | None = None,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> Design:
@@ -56,9 +58,10 @@ def compile(
     fps, interval: the rate to reach, as frames a second at the clock or as cycles a frame; by default the highest that
                 fits the board by the estimate.
     clock_mhz:  the clock to report for; the board's own by default.
+    toolchain:  fold within what this toolchain can place on the board (`hwgen.chip.limits`), for a bitstream by it.
     Raises a subclass of `hwgen.errors.HwgenError`.
     """
-    target = boards.find(board)
+    target = limits.placeable(boards.find(board), toolchain)
     clock = boards.clock(target, clock_mhz)
     if fps is not None:
         if interval is not None:

@@ -72,6 +72,7 @@ def run(options: argparse.Namespace, model: Path) -> int:
             fps=options.fps,
             interval=options.interval,
             clock_mhz=options.clock,
+            toolchain=options.toolchain if options.bitstream else None,
             dump_ir=options.dump_ir,
             progress=show,
         )

@@ -162,11 +162,12 @@ def _check_room(graph: Graph, folder: Folder, board: Board, interval: int) -> No
     over = _excess(total, board.available)
     if not over:
         return
-    kind = max(over, key=lambda name: over[name] / getattr(board.available, name))
+    kind = max(over, key=lambda name: over[name] / max(getattr(board.available, name), 1))
     fitting = timing(fork(_fitting(folder, board))).interval
+    there = f"{getattr(board.estimate(board.available), kind):,.0f}{' for this toolchain' if board.ceiling else ''}"
     raise DoesNotFit(
         f"{interval} cycles a frame would take {getattr(board.estimate(total), kind):,.0f} {kind}, {board.name} has "
-        f"{getattr(board.resources, kind):,.0f}; the shortest interval that fits is about {fitting:,} cycles"
+        f"{there}; the shortest interval that fits is about {fitting:,} cycles"
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from hwgen import __version__
 from hwgen.boards import Board
+from hwgen.chip import limits
 from hwgen.chip import lines as chip_lines
 from hwgen.graph import Graph, Node
 from hwgen.layers.axi import element_bytes
@@ -81,7 +82,7 @@ def build(design) -> dict:
         _add_simulation(report, design)
     if design.placed is not None:
         _add_place(report, design)
-    return report | chip_lines.entry(design, resources)
+    return report | limits.entry(board) | chip_lines.entry(design, resources)
 
 
 def _layer(name: str, nodes: list[Node], compiled, board: Board) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hwgen.chip import limits
 from hwgen.chip import lines as chip_lines
 
 SHOWN = ("lut", "ff", "bram36", "dsp")  # in the table
@@ -61,7 +62,7 @@ def lines(report: dict) -> list[str]:
         found.append("ports: " + ", ".join(f"{port['name']} {port['layer']}" for port in report["ports"]))
     if "place" in report:
         found.append(_clock(report))
-    found += chip_lines.summary(report)
+    found += limits.summary(report) + chip_lines.summary(report)
     if "exact" in report:
         exact = report["exact"]
         found.append(
