@@ -5,6 +5,8 @@ From the trackers of openXC7's nextpnr-xilinx and of nextpnr, as of 2026-11:
 - DSP48E1: constants on INMODE, ALUMODE and OPMODE get no bits that tie them, in neither tool (nextpnr-xilinx 159, open).
 - RAMB36E1 of width 1 or 9: the half address or the parity is lost (nextpnr-xilinx 94, fixed 2026-07).
 - LUTs as memory and as shift registers begin with 0, whatever INIT says (nextpnr-xilinx 28 and 185, fixed 2026-09; nextpnr 1765).
+- PLLE2_ADV and MMCME2_ADV: loop filter, lock counters and inverted inputs (nextpnr-xilinx 138 and 191, nextpnr 1767, open).
+  What is corrected of it was not held against anything here, so hwgen makes none by these tools.
 - Outputs of block RAM begin with 0, whatever INIT_A says.
 - Block RAM of 36 and 72 bits (SDP) needs the width of the opposite port's half as well (nextpnr-xilinx 150, fixed 2026-08): some
   states of both tools have it, so it is looked for in what nextpnr wrote.
@@ -54,6 +56,8 @@ def check_netlist(netlist: dict, top: str, tool: Tool, instances: Iterable[str])
 def _fault(cell: dict, uses: Counter, corrected: bool) -> str | None:
     """What the tool makes of a cell that isn't what it says; None where it does. uses: how many pins each net has."""
     kind, parameters = cell["type"], cell.get("parameters", {})
+    if kind in ("PLLE2_ADV", "MMCME2_ADV"):
+        return f"a {kind} whose loop filter and lock counters it sets for another one"
     if kind == "DSP48E1":
         return "a DSP48E1 whose constant inputs it leaves open"
     if kind in ("RAMB18E1", "RAMB36E1") and any(

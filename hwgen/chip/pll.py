@@ -1,4 +1,4 @@
-"""The clock of an ECP5 chip: the PLL's dividers, and the PLL itself."""
+"""The clock of a chip that makes it of an oscillator: the PLL's dividers, and ECP5's PLL itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import product
 
 from amaranth.hdl import Instance, Value
 
+from hwgen.chip import pll_xc7
 from hwgen.errors import OptionError
 
 # Lattice FPGA-DS-02012, sysCLOCK PLL timing.
@@ -68,11 +69,27 @@ class Pll:
         )
 
 
-def pll(source_mhz: float, clock_mhz: float) -> Pll | None:
+def pll(source_mhz: float, clock_mhz: float, family: str = "ecp5") -> Pll | pll_xc7.Plle2 | None:
     """The PLL for a clock, exactly; None where it is the oscillator's own. OptionError names the nearest clocks there are."""
     source, wanted = Fraction(str(source_mhz)), Fraction(str(clock_mhz))
     if source == wanted:
         return None
+    found = pll_xc7.clocks(source) if family == "xc7" else clocks(source)
+    if wanted in found:
+        return found[wanted]
+    if not found:
+        raise OptionError(f"the PLL can't take {source_mhz:g} MHz")
+    plain = [clock for clock in found if (1000 * clock).denominator == 1]
+    near = [max(c for c in plain if c < wanted)] if min(plain) < wanted else []
+    near += [min(c for c in plain if c > wanted)] if max(plain) > wanted else []
+    raise OptionError(
+        f"the PLL can't make {clock_mhz:g} MHz of {source_mhz:g} MHz; nearest: "
+        f"{' and '.join(f'{float(clock):.6g}' for clock in near)} MHz (--clock)"
+    )
+
+
+def clocks(source: Fraction) -> dict[Fraction, Pll]:
+    """All that an EHXPLLL makes of an oscillator, MHz -> the PLL."""
     found: dict[Fraction, Pll] = {}
     for divide, multiply in product(range(1, LARGEST + 1), repeat=2):
         if not DETECTOR[0] <= source / divide <= DETECTOR[1]:
@@ -81,12 +98,4 @@ def pll(source_mhz: float, clock_mhz: float) -> Pll | None:
         output = min(max(1, round(VCO_MIDDLE / clock)), LARGEST)
         if VCO[0] <= clock * output <= VCO[1] and clock not in found:
             found[clock] = Pll(source, divide, multiply, output)
-    if wanted in found:
-        return found[wanted]
-    plain = [clock for clock in found if (1000 * clock).denominator == 1]
-    near = [max(c for c in plain if c < wanted)] if min(plain) < wanted else []
-    near += [min(c for c in plain if c > wanted)] if max(plain) > wanted else []
-    raise OptionError(
-        f"the PLL can't make {clock_mhz:g} MHz of {source_mhz:g} MHz; nearest: "
-        f"{' and '.join(f'{float(clock):.6g}' for clock in near)} MHz (--clock)"
-    )
+    return found

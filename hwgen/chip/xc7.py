@@ -20,14 +20,14 @@ from hwgen.chip.faults import check_fasm, check_netlist
 from hwgen.chip.prjxray import Database
 from hwgen.chip.stages import Stages
 from hwgen.chip.tools import Tool
-from hwgen.errors import DoesNotFit, ToolFailed, ToolMissing
+from hwgen.errors import DoesNotFit, OptionError, ToolFailed, ToolMissing
 from hwgen.layers.block import Resources
 from hwgen.place import LIMIT_S, run_logged
 from hwgen.place_log import parse
 from hwgen.synth import count, run_worker, version
 
 # Cells of a chip, beside the network's: they take nothing that is counted.
-OWN_CELLS = {name: Resources() for name in ("PS7", "IBUF", "OBUF", "PLLE2_ADV", "BUFG")}
+OWN_CELLS = {name: Resources() for name in ("PS7", "IBUF", "OBUF")}
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,16 @@ def build(
 ) -> Bitstream:
     """Makes the bitstream in a folder, in which stages that are done stay done. blocks: instances in `chip.network`.
 
-    Raises ToolMissing before anything is done; ToolFailed where a tool fails or would get a part of the chip wrong;
-    DoesNotFit where the chip can't be placed or routed, or misses its clock. Logs stay in the folder.
+    Raises ToolMissing, and OptionError for a clock that needs a PLL, before anything is done; ToolFailed where a tool fails or
+    would get a part of the chip wrong; DoesNotFit where the chip can't be placed or routed, or misses its clock. Logs stay in
+    the folder.
     """
     use = tools(board)
+    if board.shell == UART and chip.clock_mhz != board.oscillator_mhz:
+        raise OptionError(
+            f"{board.name}: by open tools it runs at its oscillator's {board.oscillator_mhz:g} MHz alone, since nextpnr gives "
+            f"PLLs wrong loop filters; leave --clock {chip.clock_mhz:g} away, or use --toolchain vivado"
+        )
     progress(", ".join(use.stated.values()))
     stages = Stages(folder)
     names = [*(f"{chip.path}.{block}" for block in blocks), *chip.parts]
