@@ -92,11 +92,10 @@ def plot(points: list[Point], file: Path) -> None:
         for axes, name, label in zip(
             figure.subplots(1, 2), ("interval", "lut"), ("interval, cycles a frame", "LUT, estimated")
         ):
-            for board in SMALLEST_FIRST:
+            for board in sorted({point.board for point in fitting}, key=lambda name: BOARDS[name].resources.lut):
                 mine = [point for point in fitting if point.board == board]
-                if mine:
-                    values = [getattr(point, name) for point in mine]
-                    axes.plot([point.width for point in mine], values, "o-", label=BOARDS[board].title)
+                values = [getattr(point, name) for point in mine]
+                axes.plot([point.width for point in mine], values, "o-", label=BOARDS[board].title)
             axes.set_xscale("log", base=2)
             axes.set_xticks(widths, [f"×{width:g}" for width in widths], minor=False)
             axes.set_xlabel("width of the network")
