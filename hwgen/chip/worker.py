@@ -1,7 +1,8 @@
 """Runs Yosys on a whole chip, in a process of its own: `python -m hwgen.chip.worker job.json`.
 
 As in `hwgen.synth_worker` the network's blocks are optimised apart from each other, so that the chip is what was measured,
-and a path's cells tell which block it is in. Then all is flattened for place and route.
+and a path's cells tell which block it is in; so are the parts of the shell that the job names. Then all is flattened for place
+and route.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ def main(job_file: str) -> None:
         run(f"read_verilog -lib {library}")
     run(f'read_verilog "{job["file"]}"')
     run(f"hierarchy -check -top {job['top']}")
+    apart = [part.rpartition(".")[2] for part in job.get("parts", ())]
+    for module in list(design.modules_.values()):
+        for cell in module.cells_.values():
+            if cell.name.str().removeprefix("\\") in apart and design.module(cell.type) is not None:
+                design.module(cell.type).set_bool_attribute(ys.IdString("\\keep_hierarchy"), True)
     network = next(m for m in design.modules_.values() if m.name.str().removeprefix("\\") == job["network"])
     for cell in network.cells_.values():
         module = design.module(cell.type)

@@ -107,7 +107,7 @@ def build(
 
     def synthesize(out: Path) -> None:
         job = {"family": board.family, "file": str(verilog), "top": chip.top, "network": chip.network}
-        job |= {"stats": str(out / "stats.json"), "netlist": str(out / "netlist.json")}
+        job |= {"parts": chip.parts, "stats": str(out / "stats.json"), "netlist": str(out / "netlist.json")}
         (out / "job.json").write_text(json.dumps(job))
         show = lambda name, part: progress(f"Yosys: {name}", part)  # noqa: E731
         run_worker("hwgen.chip.worker", out / "job.json", stages.folder / "yosys.log", show)
@@ -142,6 +142,11 @@ def build(
         root = str(use.database.root)
         arguments = ["--part", use.database.part, "--db-root", root, str(fasm), str(out / "chip.frames")]
         prjxray.call(use.frames, arguments, stages.folder, stages.folder / "fasm2frames.log")
+        made = out / "chip.frames"
+        if not (
+            made.is_file() and made.stat().st_size
+        ):  # of none at all the next tool makes the bitstream of an empty chip
+            raise ToolFailed(f"{use.frames.version} wrote no frames; the log is {stages.folder / 'fasm2frames.log'}")
 
     settings = [use.frames.version, use.database.version, use.database.part]
     (frames,) = stages.run("frames", [fasm], settings, ["chip.frames"], assemble)

@@ -162,6 +162,9 @@ def test_tools_that_fail_and_that_go_on_where_they_stopped(tmp_path, monkeypatch
         ToolFailed, match=r"fasm2frames \(sha256 \w+\) failed \(code 1\): FasmLookupError: no such bit; the log"
     ):
         make(tmp_path, design)
+    pretend(tmp_path, monkeypatch, frames='Path(sys.argv[-1]).write_text("")')
+    with pytest.raises(ToolFailed, match="fasm2frames .* wrote no frames"):
+        make(tmp_path, design)
     pretend(tmp_path, monkeypatch, bit=b"")
     with pytest.raises(ToolFailed, match="xc7frames2bit .* wrote no bitstream"):
         make(tmp_path, design)
