@@ -8,17 +8,18 @@ on FCLK0, whose rate the processor's software sets. Both ports are AXI3: bursts 
 from __future__ import annotations
 
 from amaranth.back import verilog
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Instance, Module, ResetSignal, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Instance, Module, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.cdc import ResetSynchronizer
 
+from hwgen.boards.shell.ps7_registers import between
 from hwgen.boards.shell.shell import EmittedShell, emit_shell, shell_ports
+from hwgen.boards.shell.writer import OUTSTANDING
 from hwgen.compiler import Compiled
+from hwgen.layers.elastic import up_down
 
 REGISTERS = 0x4000_0000  # where the processor sees them
 INTERRUPT = 61  # IRQF2P[0] in the interrupt controller; 29 in Linux's device tree, which counts from 32
-# Of an address channel; a beat's size has a bit less than in AXI4.
-AXI3_ADDRESS = {"ADDR": 32, "LEN": 4, "SIZE": 2, "BURST": 2, "VALID": 1}
 
 
 class Zynq(wiring.Component):
@@ -48,56 +49,89 @@ class Zynq(wiring.Component):
 
     def _registers(self, m: Module) -> dict:
         """MAXIGP0: the processor is the master. What isn't named here, the shell doesn't look at."""
-        shell, ports = self.shell, {"i_MAXIGP0ACLK": ClockSignal()}
-        for name, width in {
-            **{f"{a}{part}": bits for a in ("AW", "AR") for part, bits in AXI3_ADDRESS.items()},
-            **{"AWID": 12, "ARID": 12, "WDATA": 32, "WSTRB": 4, "WLAST": 1, "WVALID": 1, "BREADY": 1, "RREADY": 1},
-        }.items():
-            given = Signal(width, name=f"gp0_{name.lower()}")
-            ports[f"o_MAXIGP0{name}"] = given
-            m.d.comb += getattr(shell, f"s_axi_{name.lower()}").eq(given)
-        for name in (
-            "AWREADY",
-            "WREADY",
-            "BID",
-            "BRESP",
-            "BVALID",
-            "ARREADY",
-            "RID",
-            "RDATA",
-            "RRESP",
-            "RLAST",
-            "RVALID",
+        ports: dict = {"i_MAXIGP0ACLK": ClockSignal()}
+        address = {"ADDR": 12, "LEN": 4, "BURST": 2, "ID": 12}
+        for channel, parts, to_shell in (
+            ("AW", address, True),
+            ("AR", address, True),
+            ("W", {"DATA": 32, "STRB": 4, "LAST": 1}, True),
+            ("B", {"ID": 12, "RESP": 2}, False),
+            ("R", {"ID": 12, "DATA": 32, "RESP": 2, "LAST": 1}, False),
         ):
-            ports[f"i_MAXIGP0{name}"] = getattr(shell, f"s_axi_{name.lower()}")
+            outside = self._side("gp0", channel, parts)
+            inside = self._inside("s_axi", channel, parts)
+            source, sink = (outside, inside) if to_shell else (inside, outside)
+            between(m, f"gp0_{channel.lower()}_register", source, sink)
+            ports |= _connect("MAXIGP0", channel, outside, driven_by_ps7=to_shell)
+        for a in ("AW", "AR"):  # the rest of an address says which 4 KB, and all words are of 32 bits
+            ports[f"o_MAXIGP0{a}ADDR"] = Cat(ports[f"o_MAXIGP0{a}ADDR"], Signal(20, name=f"gp0_{a.lower()}_high"))
         return ports
 
     def _memory(self, m: Module) -> dict:
         """SAXIHP0: the shell is the master."""
-        shell, ports = self.shell, {"i_SAXIHP0ACLK": ClockSignal()}
-        for name, width in {
-            **{f"{a}{part}": bits for a in ("AW", "AR") for part, bits in AXI3_ADDRESS.items()},
-            **{"AWID": 6, "ARID": 6, "AWCACHE": 4, "ARCACHE": 4, "AWPROT": 3, "ARPROT": 3},
-            **{"WDATA": 64, "WSTRB": 8, "WLAST": 1, "WVALID": 1, "BREADY": 1, "RREADY": 1},
-        }.items():
-            taken = Signal(width, name=f"hp0_{name.lower()}")
-            m.d.comb += taken.eq(getattr(shell, f"m_axi_{name.lower()}"))
-            ports[f"i_SAXIHP0{name}"] = taken
-        for name in ("LOCK", "QOS"):
-            width = 2 if name == "LOCK" else 4
-            ports |= {f"i_SAXIHP0AW{name}": Const(0, width), f"i_SAXIHP0AR{name}": Const(0, width)}
+        ports: dict = {"i_SAXIHP0ACLK": ClockSignal()}
+        address = {"ADDR": 32, "LEN": 4}
+        for channel, parts, from_shell in (
+            ("AW", address, True),
+            ("AR", address, True),
+            ("W", {"DATA": 64, "STRB": 8, "LAST": 1}, True),
+            ("B", {"RESP": 2}, False),
+            ("R", {"DATA": 64, "RESP": 2, "LAST": 1}, False),
+        ):
+            outside = self._side("hp0", channel, parts)
+            inside = self._inside("m_axi", channel, parts)
+            if channel == "W":
+                inside = self._behind_addresses(m, inside)
+            if from_shell:
+                between(m, f"hp0_{channel.lower()}_register", inside, outside, every_cycle=channel == "W")
+            else:  # the engines are always ready, and have the register themselves
+                m.d.comb += [inside[part].eq(outside[part]) for part in (*parts, "VALID")]
+                m.d.comb += outside["READY"].eq(inside["READY"])
+            ports |= _connect("SAXIHP0", channel, outside, driven_by_ps7=not from_shell)
+        for a in ("AW", "AR"):  # the same in every burst
+            for part, width in {"ID": 6, "SIZE": 2, "BURST": 2, "CACHE": 4, "PROT": 3}.items():
+                same = Signal(width, name=f"hp0_{a.lower()}{part.lower()}")
+                m.d.comb += same.eq(getattr(self.shell, f"m_axi_{a.lower()}{part.lower()}"))
+                ports[f"i_SAXIHP0{a}{part}"] = same
+            ports |= {f"i_SAXIHP0{a}LOCK": Const(0, 2), f"i_SAXIHP0{a}QOS": Const(0, 4)}
         ports |= {
             "i_SAXIHP0WID": Const(0, 6),
             "i_SAXIHP0RDISSUECAP1EN": Const(0, 1),
             "i_SAXIHP0WRISSUECAP1EN": Const(0, 1),
         }
-        answers = {"AWREADY": 1, "WREADY": 1, "BRESP": 2, "BVALID": 1, "ARREADY": 1}
-        answers |= {"RDATA": 64, "RRESP": 2, "RLAST": 1, "RVALID": 1}
-        for name, width in answers.items():
-            given = Signal(width, name=f"hp0_{name.lower()}")
-            ports[f"o_SAXIHP0{name}"] = given
-            m.d.comb += getattr(shell, f"m_axi_{name.lower()}").eq(given)
         return ports
+
+    def _behind_addresses(self, m: Module, words: dict[str, Value]) -> dict[str, Value]:
+        """The words to be written, of a burst only once its address is offered: it may wait in a register where words don't."""
+        shell = self.shell
+        due = Signal(range(OUTSTANDING + 1))  # bursts whose address was taken and whose last word wasn't
+        held = words | {"VALID": Signal(name="word_valid"), "READY": Signal(name="word_ready")}
+        moved = held["VALID"] & held["READY"]
+        m.d.comb += [
+            held["VALID"].eq(words["VALID"] & (due != 0)),
+            words["READY"].eq(held["READY"] & (due != 0)),
+        ]
+        m.d.sync += due.eq(up_down(due, shell.m_axi_awvalid & shell.m_axi_awready, moved & words["LAST"]))
+        return held
+
+    @staticmethod
+    def _side(port: str, channel: str, parts: dict[str, int]) -> dict[str, Value]:
+        """The signals at a port of the processor."""
+        sizes = parts | {"VALID": 1, "READY": 1}
+        return {part: Signal(bits, name=f"{port}_{channel}{part}".lower()) for part, bits in sizes.items()}
+
+    def _inside(self, prefix: str, channel: str, parts: dict[str, int]) -> dict[str, Value]:
+        """The signals of the shell; of a burst's length only the bits that AXI3 has."""
+        names = {part: getattr(self.shell, f"{prefix}_{channel}{part}".lower()) for part in (*parts, "VALID", "READY")}
+        return {part: signal[: parts.get(part, 1)] for part, signal in names.items()}
+
+
+def _connect(port: str, channel: str, side: dict[str, Value], driven_by_ps7: bool) -> dict:
+    """The arguments of the instance for a channel."""
+    return {
+        f"{'o' if driven_by_ps7 != (part == 'READY') else 'i'}_{port}{channel}{part}": signal
+        for part, signal in side.items()
+    }
 
 
 def emit_zynq(compiled: Compiled, clock_mhz: float, *, fills: bool = True) -> EmittedShell:

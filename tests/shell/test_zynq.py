@@ -13,12 +13,21 @@ from tests.shell.ps7 import ps7
 from tests.shell.simulation import Simulation
 
 
-def test_frames_through_the_processors_ports(tmp_path):
-    shapes = [(7, 3)]
-    chip = whole(looped_shell(shapes))
+def simulation(shape, folder, **options) -> Simulation:
+    chip = whole(looped_shell([shape]))
     chip = replace(chip, text=f"{chip.text}\n{ps7()}")
-    simulation = Simulation(chip, replace(loop_config(shapes), entity="ps7"), tmp_path)
-    simulation.run("tests.shell.drive_frames", 5)
+    return Simulation(chip, replace(loop_config([shape]), entity="ps7", **options), folder)
+
+
+def test_frames_through_the_processors_ports(tmp_path):
+    simulation((7, 3), tmp_path).run("tests.shell.drive_frames", 5)
+
+
+def test_rate_and_frames_of_many_bursts_through_the_processors_ports(tmp_path):
+    """With registers at each port: 8 bytes a cycle both ways, and no word ahead of its address."""
+    made = simulation((70, 8), tmp_path, interval=70)
+    made.run("tests.shell.drive_rate", 2)
+    made.run("tests.shell.drive_frames", 5)
 
 
 def test_the_ports_are_those_of_the_primitive(tmp_path):
