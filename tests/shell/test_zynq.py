@@ -28,6 +28,7 @@ def test_rate_and_frames_of_many_bursts_through_the_processors_ports(tmp_path):
     made = simulation((70, 8), tmp_path, interval=70)
     made.run("tests.shell.drive_rate", 2)
     made.run("tests.shell.drive_frames", 5)
+    made.run("tests.shell.drive_zynq", 2)
 
 
 def test_the_ports_are_those_of_the_primitive(tmp_path):
