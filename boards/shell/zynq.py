@@ -19,6 +19,10 @@ from hwgen.compiler import Compiled
 from hwgen.layers.elastic import up_down
 
 REGISTERS = 0x4000_0000  # where the processor sees them
+# The registers between processor and shell, instances in the whole chip.
+PORT_REGISTERS = tuple(f"gp0_{c}_register" for c in ("aw", "ar", "w", "b", "r")) + tuple(
+    f"hp0_{c}_register" for c in ("aw", "ar", "w")
+)
 INTERRUPT = 61  # IRQF2P[0] in the interrupt controller; 29 in Linux's device tree, which counts from 32
 
 

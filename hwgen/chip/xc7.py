@@ -113,7 +113,7 @@ def build(
         run_worker("hwgen.chip.worker", out / "job.json", stages.folder / "yosys.log", show)
 
     yosys = version()
-    settings = [yosys, chip.top, chip.network]
+    settings = [yosys, chip.top, chip.network, *chip.parts]
     netlist, stats = stages.run("synthesis", [verilog], settings, ["netlist.json", "stats.json"], synthesize)
     modules = {name.removeprefix("\\"): module for name, module in json.loads(stats.read_text())["modules"].items()}
     resources = count(modules[chip.top]["num_cells_by_type"], board.family, OWN_CELLS)

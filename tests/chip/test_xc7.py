@@ -94,20 +94,20 @@ with open({str(folder / "nextpnr.calls")!r}, "a") as file:
 
 
 @pytest.fixture(scope="module")
-def design():
-    return hwgen.compile(DIGITS, "zybo", interval=6272)
+def chip():
+    """A chip, and the blocks of its network."""
+    compiled = hwgen.compile(DIGITS, "zybo", interval=6272).compiled
+    return zynq_chip(compiled, ZYBO, 100.0), list(compiled.emitted.instances.values())
 
 
-def make(tmp_path, design, stages=None):
-    chip = zynq_chip(design.compiled, ZYBO, 100.0)
-    blocks = list(design.compiled.emitted.instances.values())
+def make(tmp_path, chip, stages=None):
     show = lambda stage, part=None: None if stages is None else stages.append(stage)  # noqa: E731
-    return xc7.build(chip, ZYBO, blocks, tmp_path / "work", show)
+    return xc7.build(chip[0], ZYBO, chip[1], tmp_path / "work", show)
 
 
-def test_a_run_that_goes_through_and_one_that_finds_all_done(tmp_path, monkeypatch, design):
+def test_a_run_that_goes_through_and_one_that_finds_all_done(tmp_path, monkeypatch, chip):
     folder, stages = pretend(tmp_path, monkeypatch), []
-    found = make(tmp_path, design, stages)
+    found = make(tmp_path, chip, stages)
     assert found.bit.read_bytes() == made(words(100, 1)) and found.skipped == ()
     (manager,) = found.others
     assert manager.name == "chip.bit.bin" and manager.read_bytes() == b"".join(w[::-1] for w in words(100, 1))
@@ -130,22 +130,22 @@ def test_a_run_that_goes_through_and_one_that_finds_all_done(tmp_path, monkeypat
     assert line.startswith(f"--part xc7z010clg400-1 --db-root {tmp_path / 'database' / 'zynq7'} ")
     (line,) = calls(folder, "xc7frames2bit")
     assert f"--part_file={tmp_path / 'database' / 'zynq7' / 'xc7z010clg400-1' / 'part.yaml'}" in line
-    assert make(tmp_path, design).skipped == ("synthesis", "place and route", "frames", "bitstream")
+    assert make(tmp_path, chip).skipped == ("synthesis", "place and route", "frames", "bitstream")
     program(folder / "fasm2frames", 'Path(sys.argv[-1]).write_text("other frames")')  # another one
-    assert make(tmp_path, design).skipped == ("synthesis", "place and route")
+    assert make(tmp_path, chip).skipped == ("synthesis", "place and route")
     assert (tmp_path / "synthesized").read_text() == "once\n" and len(calls(folder, "nextpnr")) == 1
 
 
-def test_a_chip_that_is_too_slow(tmp_path, monkeypatch, design):
+def test_a_chip_that_is_too_slow(tmp_path, monkeypatch, chip):
     folder = pretend(tmp_path, monkeypatch, mhz=99.9)
     text = "reaches 99.9 MHz, not the 100 MHz that it is for; slowest path: b_sum to shell.emitted.dma, 0.45 ns logic, 4.75 ns"
     for _ in range(2):  # also where place and route was done before
         with pytest.raises(DoesNotFit, match=re.escape(text)):
-            make(tmp_path, design)
+            make(tmp_path, chip)
     assert len(calls(folder, "nextpnr")) == 1 and not calls(folder, "fasm2frames")
 
 
-def test_tools_that_fail_and_that_go_on_where_they_stopped(tmp_path, monkeypatch, design):
+def test_tools_that_fail_and_that_go_on_where_they_stopped(tmp_path, monkeypatch, chip):
     crowded = (
         "Info: \t             CARRY4:     2300/   4400    52%\nERROR: Unable to find legal placement for all cells\n"
     )
@@ -153,33 +153,33 @@ def test_tools_that_fail_and_that_go_on_where_they_stopped(tmp_path, monkeypatch
     with pytest.raises(
         DoesNotFit, match="zybo: no legal placement .* 2,300 of 4,400 carry chains .*; ask for a lower rate"
     ):
-        make(tmp_path, design)
+        make(tmp_path, chip)
     pretend(tmp_path, monkeypatch, log="ERROR: unknown cell type 'X'\n")
     with pytest.raises(ToolFailed, match="nextpnr-himbaechel test-1 stopped: unknown cell type 'X'; the log is"):
-        make(tmp_path, design)
+        make(tmp_path, chip)
     pretend(tmp_path, monkeypatch, frames='print("FasmLookupError: no such bit"); sys.exit(1)')
     with pytest.raises(
         ToolFailed, match=r"fasm2frames \(sha256 \w+\) failed \(code 1\): FasmLookupError: no such bit; the log"
     ):
-        make(tmp_path, design)
+        make(tmp_path, chip)
     pretend(tmp_path, monkeypatch, frames='Path(sys.argv[-1]).write_text("")')
     with pytest.raises(ToolFailed, match="fasm2frames .* wrote no frames"):
-        make(tmp_path, design)
+        make(tmp_path, chip)
     pretend(tmp_path, monkeypatch, bit=b"")
     with pytest.raises(ToolFailed, match="xc7frames2bit .* wrote no bitstream"):
-        make(tmp_path, design)
+        make(tmp_path, chip)
     pretend(tmp_path, monkeypatch, bit=made(words(100, 1), part="xc7z020clg400-1"))
     with pytest.raises(ToolFailed, match="made a bitstream for 'xc7z020clg400-1', not for 'xc7z010clg400-1'"):
-        make(tmp_path, design)
+        make(tmp_path, chip)
     pretend(tmp_path, monkeypatch, bit=made(words(100, 1))[:-1])
     with pytest.raises(ToolFailed, match="cut off"):
-        make(tmp_path, design)
+        make(tmp_path, chip)
     assert not (tmp_path / "work" / "chip.bit").exists()
     pretend(tmp_path, monkeypatch)
-    assert make(tmp_path, design).skipped == ("synthesis", "place and route", "frames")
+    assert make(tmp_path, chip).skipped == ("synthesis", "place and route", "frames")
 
 
-def test_what_would_be_wrong_on_the_chip_is_not_made(tmp_path, monkeypatch, design):
+def test_what_would_be_wrong_on_the_chip_is_not_made(tmp_path, monkeypatch, chip):
     wrong = {
         "$flatten\\shell.$flatten\\emitted.$flatten\\network.$flatten\\emitted.\\b_sum.mul": {
             "type": "DSP48E1",
@@ -188,12 +188,12 @@ def test_what_would_be_wrong_on_the_chip_is_not_made(tmp_path, monkeypatch, desi
     }
     folder = pretend(tmp_path, monkeypatch, cells=wrong)
     with pytest.raises(ToolFailed, match=r"wrong on the chip: a DSP48E1 .* \(in shell.emitted.network.emitted.b_sum\)"):
-        make(tmp_path, design)
+        make(tmp_path, chip)
     assert not calls(folder, "nextpnr")
     (tmp_path / "work" / "stamps.json").unlink()
     pretend(tmp_path, monkeypatch, fasm="BRAM_L_X6Y0.RAMB18_Y1.SDP_READ_WIDTH_36\n")
     with pytest.raises(ToolFailed, match="wrong on the chip: the block RAM at BRAM_L_X6Y0.RAMB18_Y1 is 36 bits wide"):
-        make(tmp_path, design)
+        make(tmp_path, chip)
     assert not calls(folder, "fasm2frames")
 
 
