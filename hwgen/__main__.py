@@ -75,6 +75,11 @@ def parser() -> argparse.ArgumentParser:
     )
     prove.add_argument("--waves", action="store_true", help="keep waveforms of the simulation")
     prove.add_argument(
+        "--power",
+        action="store_true",
+        help="estimate dynamic power from how often everything switches on the simulated frames (with --simulate)",
+    )
+    prove.add_argument(
         "--synthesize",
         action="store_true",
         help="measure resources with Yosys, and the clock where nextpnr for Xilinx is installed",

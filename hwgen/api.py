@@ -31,6 +31,7 @@ from hwgen.tradeoff import pareto
 
 Progress = Callable[..., None]
 NETLIST = "netlist.json"
+KEPT = {".v", ".vlt", ".saif", ".log", ".json", ".xdc", ".vcd", ".fst", ".py"}  # files of a tool's working folder
 
 __all__ = ["Design", "compile", "pareto"]
 
@@ -90,6 +91,7 @@ class Design:
     def __init__(self, name: str, board: boards.Board, clock_mhz: float, compiled: compiler.Compiled):
         self.name, self.board, self.clock_mhz, self.compiled = name, board, clock_mhz, compiled
         self.simulated = None
+        self.recorded = None
         self.synthesized = None
         self.placed = None
         self.chip = None
@@ -142,18 +144,24 @@ class Design:
         stalls: float = 0.0,
         seed: int = 0,
         waves: bool = False,
+        activity: bool = False,
         progress: Progress | None = None,
     ):
         """Runs the Verilog under cocotb, frame behind frame, and compares every block's stream with the integer model.
 
         frames: as `evaluate` takes them, two or more for a steady interval, or `hwgen.frames.Frames` with labels and
         expected outputs.
+        activity: record how often every net changes, with Verilator: the report then has an estimate of power, and `write`
+        keeps sim/activity.saif.
         layer: simulate this Keras layer alone, on what the integer model feeds it. Returns a SimResult, whose
         `outputs` are
         real values by output name. Raises DifferenceError that names the first difference, FrameError, ToolMissing.
         """
         from hwgen import verification
+        from hwgen.power import measure
 
+        if activity:
+            measure.check(self.board, layer)
         graph = self.compiled.hardware
         raw = self.raw(frames)
         values = evaluate(graph, raw)
@@ -174,9 +182,11 @@ class Design:
             stalls=stalls,
             seed=seed,
             waves=waves,
+            activity=activity,
             progress=progress,
         )
         self._kept["sim"] = workdir
+        self.recorded = measure.record(self, workdir) if activity else None
         names = [ref.node for ref in graph.outputs]
         shapes = self._output_shapes() if layer is None else {}
         real = {name: raw_to_real(graph[name].type, result.outputs[name]) for name in names}
@@ -291,5 +301,5 @@ class Design:
         """The readable files of a tool's working folder; not what it compiled."""
         target.mkdir()
         for file in sorted(workdir.iterdir()):
-            if file.is_file() and file.suffix in {".v", ".vlt", ".log", ".json", ".xdc", ".vcd", ".fst", ".py"}:
+            if file.is_file() and file.suffix in KEPT:
                 shutil.copyfile(file, target / file.name)

@@ -49,12 +49,17 @@ def stages(quiet: bool):
 def run(options: argparse.Namespace, model: Path) -> int:
     """Compiles, and simulates, synthesizes, makes a bitstream where asked. Returns the exit code; raises HwgenError."""
     from hwgen.chip import build
+    from hwgen.power import measure
 
     console = Console(quiet=options.quiet, soft_wrap=False)
     target = Path(options.output) if options.output else Path("build") / model.stem
     check_ours(target)
     if options.layer and not options.simulate:
         raise OptionError("--layer needs frames to simulate on: add --simulate FRAMES")
+    if options.power:
+        if not options.simulate:
+            raise OptionError("--power needs frames to simulate on: add --simulate FRAMES")
+        measure.check(boards.find(options.board), options.layer)
     if options.frames is not None and options.frames < 1:
         raise OptionError(f"--frames must be at least 1, not {options.frames}")
     frames = load(options.simulate).first(options.frames) if options.simulate else None
@@ -79,7 +84,12 @@ def run(options: argparse.Namespace, model: Path) -> int:
         if frames is not None:
             try:
                 result = design.simulate(
-                    frames, layer=options.layer, simulator=options.simulator, waves=options.waves, progress=show
+                    frames,
+                    layer=options.layer,
+                    simulator=options.simulator,
+                    waves=options.waves,
+                    activity=options.power,
+                    progress=show,
                 )
             except DifferenceError as error:
                 difference = error
@@ -120,6 +130,7 @@ def pareto(options: argparse.Namespace, model: Path) -> int:
         "--fps": options.fps,
         "--interval": options.interval,
         "--simulate": options.simulate,
+        "--power": options.power,
         "--synthesize": options.synthesize,
         "--place": options.place,
         "--bitstream": options.bitstream,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from hwgen.power import lines as power_lines
+
 KINDS = {"lut": "LUT", "lutram": "LUT as memory", "ff": "flip-flops", "bram36": "block RAM (36 Kb)", "dsp": "DSP"}
 
 STYLE = """
@@ -26,7 +28,7 @@ def page(report: dict) -> str:
     parts = [_facts(report), _board(report), _layers(report)]
     if "place" in report:
         parts.append(_place(report["place"]))
-    parts.append(_ports(report))
+    parts += [power_lines.section(report), _ports(report)]
     if report["fifos"]:
         parts.append(_fifos(report))
     body = "\n".join(parts)

@@ -21,6 +21,7 @@ from hwgen.passes.buffer import bounds
 from hwgen.passes.emit import port_prefix
 from hwgen.passes.faster import Faster
 from hwgen.passes.schedule import interval_in_place
+from hwgen.power import lines as power_lines
 
 KINDS = ("lut", "lutram", "ff", "bram36", "dsp")
 
@@ -82,7 +83,7 @@ def build(design) -> dict:
         _add_simulation(report, design)
     if design.placed is not None:
         _add_place(report, design)
-    return report | limits.entry(board) | chip_lines.entry(design, resources)
+    return report | limits.entry(board) | chip_lines.entry(design, resources) | power_lines.entry(design)
 
 
 def _layer(name: str, nodes: list[Node], compiled, board: Board) -> dict:

@@ -41,11 +41,17 @@ class Job:
     """One bench: its files, built and run in `directory`."""
 
     def __init__(
-        self, tools: VerilatorTools | IcarusTools, directory: Path, sources: Sequence[Path], waves: bool = False
+        self,
+        tools: VerilatorTools | IcarusTools,
+        directory: Path,
+        sources: Sequence[Path],
+        waves: bool = False,
+        activity: bool = False,
     ):
-        self.tools, self.directory, self.sources, self.waves = tools, directory, list(sources), waves
+        self.tools, self.directory, self.sources = tools, directory, list(sources)
+        self.waves, self.activity = waves or activity, activity
         check_libpython()
-        self.runner = Verilator(tools) if isinstance(tools, VerilatorTools) else Icarus()
+        self.runner = Verilator(tools, activity) if isinstance(tools, VerilatorTools) else Icarus()
         self.runner.log.setLevel(logging.WARNING)
 
     @property
@@ -54,7 +60,7 @@ class Job:
 
     def _fingerprint(self) -> str:
         """What the built simulation depends on."""
-        digest = hashlib.sha256(repr((self.tools, self.waves, FLAGS, sys.executable)).encode())
+        digest = hashlib.sha256(repr((self.tools, self.waves, self.activity, FLAGS, sys.executable)).encode())
         for source in self.sources:
             digest.update(source.read_bytes())
         return digest.hexdigest()

@@ -20,6 +20,9 @@ from hwgen.sim.tools import VerilatorTools
 # Amaranth's Verilog is correct but not in the style that lint asks for. All its registers have initial values.
 FLAGS = "-Wno-fatal -Wno-lint -Wno-style --x-assign fast --x-initial fast --no-assert --output-split 8000".split()
 
+# Names that begin with an underscore are nets of Yosys's, as registers behind a memory. What is wider or deeper isn't traced.
+ACTIVITY = "--trace-saif --trace-underscore --trace-max-width 1000000 --trace-max-array 1".split()
+
 
 class _Watched:
     """A cocotb runner that works in silence: output goes to its log, and `watch` is called while a command runs."""
@@ -74,11 +77,14 @@ class Icarus(_Watched, runner.Icarus):
 
 
 class Verilator(_Watched, runner.Verilator):
-    """With our flags: only what the bench marks is public, which more than doubles the speed."""
+    """With our flags: only what the bench marks is public, which more than doubles the speed.
 
-    def __init__(self, tools: VerilatorTools):
+    activity: what a trace holds is how often each bit changed (SAIF), instead of when it did (VCD).
+    """
+
+    def __init__(self, tools: VerilatorTools, activity: bool = False):
         super().__init__()
-        self.tools = tools
+        self.tools, self.activity = tools, activity
 
     def _set_env_common(self) -> None:
         super()._set_env_common()
@@ -92,14 +98,14 @@ class Verilator(_Watched, runner.Verilator):
             *("--Mdir", str(self.build_dir)),
             *("-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"),
             *FLAGS,
-            *(["--trace-vcd"] if self.waves else []),
+            *(ACTIVITY if self.activity else ["--trace-vcd"] if self.waves else []),
             str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"),
             *(str(source.value) for source in self._sources),
         ]
         return [verilate, ["make", "-j2", "-C", str(self.build_dir), "-f", "Vtop.mk", *make_variables(self.tools)]]
 
     def _execute_cmds(self, cmds: Sequence[list[str]], cwd, stdout=None) -> None:
-        runtime = runtime_folder((self.tools, make_variables(self.tools), self.waves))
+        runtime = runtime_folder((self.tools, make_variables(self.tools), self.waves, self.activity))
         for cmd in cmds:
             make = cmd[0] == "make"
             if make:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.errors import OptionError
 from hwgen.layers.stream import to_beats
+from hwgen.sim.activity import configuration
 from hwgen.sim.bench import RESULTS, Axi, Bench, Tap, generate, memory_file
 from hwgen.sim.job import Job, Progress
 from hwgen.sim.memory import write_memory
 from hwgen.sim.result import SimResult, read_results
-from hwgen.sim.tools import find_simulator
+from hwgen.sim.tools import find_simulator, find_verilator
 
 PARTS = Path(__file__).with_name("stream_bench.v")
 
@@ -32,6 +34,7 @@ def simulate(
     deadline: int | None = None,
     quiet: int = 50_000,
     waves: bool = False,
+    activity: bool = False,
     progress: Progress | None = None,
 ) -> SimResult:
     """Runs raw frames through the design and compares every tap and output.
@@ -43,6 +46,7 @@ def simulate(
     deadline: cycles after which the run is a hang (default: generous, from the beats and stalls).
     quiet: the same after so many cycles in which no stream moves.
     waves: records dump.vcd (Verilator) or build_icarus/hwgen_bench.fst (Icarus) in workdir.
+    activity: records dump.saif in workdir: how often each bit changed, and how long it was one. Verilator alone does.
     progress: called with the stage ("verilating", "compiling", "running") and the fraction done, where known.
 
     Differences are in the result, see `SimResult.check`. Raises DifferenceError where the hardware hangs or breaks the
@@ -53,7 +57,16 @@ def simulate(
         raise ValueError(f"stalls must be at least 0 and less than 1, not {stalls}")
     if interval is not None and interval < 1:
         raise ValueError(f"interval must be at least 1 cycle, not {interval}")
-    tools = find_simulator(simulator)
+    if activity:
+        if waves:
+            raise OptionError(
+                "a simulation records waveforms or switching activity, not both: leave --waves away, or --power"
+            )
+        if simulator == "icarus":
+            raise OptionError(
+                "switching activity is recorded by Verilator alone: leave --simulator icarus away, or --power"
+            )
+    tools = find_verilator() if activity else find_simulator(simulator)
     workdir = Path(workdir).resolve()
     (workdir / "mem").mkdir(parents=True, exist_ok=True)
     for k, source in enumerate(bench.sources):
@@ -69,7 +82,12 @@ def simulate(
     if deadline is None:
         deadline = int(64 * (count + 2) * max(stream.beats for stream in streams) / (1 - stalls) ** 2) + 100_000
         deadline += (count + 2) * (interval or 0)
-    job = Job(tools, workdir, [PARTS, *(Path(path).resolve() for path in bench.verilog), top], waves)
+    network, *models = (Path(path).resolve() for path in bench.verilog)
+    sources = [PARTS, network, *models, top]
+    if activity:
+        sources.append(workdir / "activity.vlt")
+        sources[-1].write_text(configuration(network, [PARTS, *models]))
+    job = Job(tools, workdir, sources, waves, activity)
     start = time.perf_counter()
     job.build(progress)
     built = time.perf_counter()

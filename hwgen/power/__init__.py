@@ -1,0 +1,1 @@
+"""An estimate of dynamic power from the switching activity of simulated frames."""
