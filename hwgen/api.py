@@ -288,7 +288,7 @@ class Design:
                     name = made.name.replace("chip", self.name, 1)
                     shutil.copyfile(made, output.path / "chip" / name)
                 for file in self.chip.bit.parent.iterdir():
-                    if file.suffix in {".v", ".lpf", ".log"}:
+                    if file.suffix in {".v", ".lpf", ".xdc", ".log"}:
                         shutil.copyfile(file, output.path / "chip" / file.name)
             (output.path / "sim").mkdir(exist_ok=True)
             if self.simulated is not None:
