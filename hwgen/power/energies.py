@@ -3,18 +3,18 @@
 Sources, each named where its number is used:
 
 - REG: "Experimental measurement of FPGA registers power consumption", github.com/targeted/fpga-reg-power, 2022 (table in
-  docs/power_data.ods). Chains of as many flip-flops as a chip has, all toggling every cycle, measured at the board's 5 V supply
-  at 10, 25 and 100 MHz. mW at 10 and 100 MHz: Cora Z7 (Zynq-7007S, 28,800 flip-flops) 149.4, 764.3; Cmod S7 (Spartan-7 25,
-  29,200) 207.0, 1527.5; Cmod A7 (Artix-7 35T, 41,600) 210.1, 2796.1. The slope between the two is energy a flip-flop and cycle, free
-  of what doesn't depend on the clock. It contains the losses of the board's converters.
+  docs/power_data.ods). Chains of as many flip-flops as a chip has, all toggling every cycle, measured at the board's 5 V
+  supply at 10, 25 and 100 MHz. mW at 10 and 100 MHz: Cora Z7 (Zynq-7007S, 28,800 flip-flops) 149.4, 764.3; Cmod S7 (Spartan-7
+  25, 29,200) 207.0, 1527.5; Cmod A7 (Artix-7 35T, 41,600) 210.1, 2796.1. The slope between the two is energy a flip-flop and
+  cycle, free of what doesn't depend on the clock. It contains the losses of the board's converters.
 - CVA6: Vivado 2020.1's report_power of a routed processor on a Zybo Z7-20 (xc7z020, 45 MHz) with SAIF of its simulation after
-  routing, github.com/riscmakers/cva6-softcore-contest, fpga/results/base/post_impl/power_routed_mnist.txt, 2022: clocks 27 mW for
-  22,768 registers; LUT as logic 13 mW for 26,755; signals 18 mW for 46,725 nets; block RAM 21 mW for 86 RAMB36; device static
-  114 mW at 28.5 °C. It doesn't say how often the nets toggled.
+  routing, github.com/riscmakers/cva6-softcore-contest, fpga/results/base/post_impl/power_routed_mnist.txt, 2022: clocks 27 mW
+  for 22,768 registers; LUT as logic 13 mW for 26,755; signals 18 mW for 46,725 nets; block RAM 21 mW for 86 RAMB36; device
+  static 114 mW at 28.5 °C. It doesn't say how often the nets toggled.
 - XPE: Xilinx UG440 (2022.1): the default toggle rate of its Power Estimator, 12.5 %, is an average over customers' designs.
-- BMG: Xilinx DS512, Block Memory Generator 6.1, March 2011, table 41: dynamic power of Virtex-5 (65 nm, 1.0 V)
-  block RAM at 300 MHz, half of the data toggling, half of the accesses writes: 8k×72 single port 74 mW in 32 18 Kb blocks (16 RAMB36); 2k×36 with two ports
-  39 mW in 4 (2 RAMB36).
+- BMG: Xilinx DS512, Block Memory Generator 6.1, March 2011, table 41: dynamic power of Virtex-5 (65 nm, 1.0 V) block RAM at
+  300 MHz, half of the data toggling, half of the accesses writes: 8k×72 single port 74 mW in 32 18 Kb blocks (16 RAMB36);
+  2k×36 with two ports 39 mW in 4 (2 RAMB36).
 
 No published energy of a DSP slice by toggle was found: CVA6 says below 1 mW for four, without their activity. So none is counted.
 """

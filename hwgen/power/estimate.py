@@ -1,8 +1,9 @@
 """Dynamic power of a network: what switches in each block, times what was published of the energy of it. An estimate.
 
 A block's registers are counted exactly, and scaled where synthesis left fewer flip-flops than the Verilog has bits of
-registers (the others lie inside shift registers and block RAM). Outputs of LUTs aren't nets of the Verilog: each LUT is taken to change as
-often as the block's nets do on average. Glitches aren't in a simulation without delays, and so not in the estimate.
+registers (the others lie inside shift registers and block RAM). Outputs of LUTs aren't nets of the Verilog: each LUT is taken
+to change as often as the block's nets do on average. Glitches aren't in a simulation without delays, and so not in the
+estimate.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Estimate:
     """An estimate of dynamic power.
 
     blocks: pJ a frame of each block, by its instance; what lies between blocks is "". frames_per_second: at clock_mhz.
-    frames: that the activity is of. toggle_rate: how often a net changes in a cycle, on average. dsp: slices, which aren't in the estimate.
-    counts: "synthesized" or "estimated", how LUTs and flip-flops were counted.
+    frames: that the activity is of. toggle_rate: how often a net changes in a cycle, on average. dsp: slices, which aren't in
+    the estimate. counts: "synthesized" or "estimated", how LUTs and flip-flops were counted.
     """
 
     blocks: dict[str, Parts]
