@@ -69,7 +69,7 @@ def find(board: Board) -> Tool:
         himbaechel = "--device" in _ask(command, "--help")
         if himbaechel and "xilinx" not in _ask(command, "--list-uarch"):
             continue  # built for other chips
-        version = re.search(r"Version ([^)\s]+)", _ask(command, "--version"))
+        version = re.search(r"Version (?:nextpnr-)?([^)\s]+)", _ask(command, "--version"))
         text = f"{Path(command).name} {version[1]}" if version else Path(command).name
         return Tool(command, text, himbaechel, _chipdb(board.part, himbaechel))
     raise ToolMissing(f"nextpnr for Xilinx is not installed; {HOW_TO_GET}")
