@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 from hwgen.layers.block import Resources
 
-OPEN = "open"  # the toolchain of open tools
+OPEN, VIVADO = "open", "vivado"  # toolchains: of open tools, and AMD's
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Family:
 FAMILIES = {
     family.name: family
     for family in (
-        Family("xc7", "LUT6", Resources(1, 1, 1, 1, 1, 1), (OPEN,)),
+        Family("xc7", "LUT6", Resources(1, 1, 1, 1, 1, 1), (OPEN, VIVADO)),
         # Half the inputs, no LUT with two outputs and no ternary adder, and a carry takes the LUTs of its slice. No shift
         # registers in LUTs: delay lines become flip-flops, or RAM of 16 words. A multiplier of 25×17 bits takes two of 18×18;
         # most products are narrower, so that this is the most.

@@ -96,6 +96,11 @@ def parser() -> argparse.ArgumentParser:
     chip.add_argument(
         "--toolchain", choices=("open", "vivado"), default="open", help="what makes the bitstream (default: open)"
     )
+    chip.add_argument(
+        "--scripts",
+        action="store_true",
+        help="with --toolchain vivado: write what Vivado makes the bitstream from into DIR/chip/, to run on any machine",
+    )
     p.add_argument("--dump-ir", metavar="DIR", help="write the graph after each pass as text")
     p.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     p.add_argument("--version", action="version", version=f"hwgen {__version__}")

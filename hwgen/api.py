@@ -95,6 +95,7 @@ class Design:
         self.synthesized = None
         self.placed = None
         self.chip = None
+        self.chip_scripts: dict[str, str] = {}
         self.accuracy: dict | None = None
         self._kept: dict[str, Path] = {}
         self._scratch: Path | None = None
@@ -262,8 +263,21 @@ class Design:
 
         show = progress or (lambda stage, fraction=None: None)
         work = self._workdir() if folder is None else Path(folder)
-        self.chip = build.build(self.compiled, self.board, self.clock_mhz, toolchain, work, show)
+        self.chip = build.build(
+            self.compiled, self.board, self.clock_mhz, toolchain, work, show, activity=self._activity()
+        )
         return self.chip
+
+    def scripts(self, toolchain: str = "vivado") -> dict[str, str]:
+        """The files that Vivado makes the bitstream from on any machine, by name; `write` puts them into chip/."""
+        from hwgen.chip import build
+
+        self.chip_scripts = build.scripts(self.compiled, self.board, self.clock_mhz, toolchain, self._activity())
+        return self.chip_scripts
+
+    def _activity(self) -> Path | None:
+        """The SAIF of a simulation that recorded it."""
+        return None if self.recorded is None else self._kept["sim"] / "activity.saif"
 
     # --- what comes out -----------------------------------------------------------------------------------------
 
@@ -282,13 +296,17 @@ class Design:
             (output.path / "graph.txt").write_text(self.compiled.hardware.dump(), encoding="utf-8")
             for name, workdir in self._kept.items():
                 self._keep(workdir, output.path / name)
-            if self.chip is not None:
+            if self.chip_scripts:
                 (output.path / "chip").mkdir()
+                for name, text in self.chip_scripts.items():
+                    (output.path / "chip" / name).write_text(text, encoding="utf-8")
+            if self.chip is not None:
+                (output.path / "chip").mkdir(exist_ok=True)
                 for made in (self.chip.bit, *self.chip.others):
                     name = made.name.replace("chip", self.name, 1)
                     shutil.copyfile(made, output.path / "chip" / name)
                 for file in self.chip.bit.parent.iterdir():
-                    if file.suffix in {".v", ".lpf", ".xdc", ".log"}:
+                    if file.suffix in {".v", ".lpf", ".xdc", ".tcl", ".rpt", ".log"}:
                         shutil.copyfile(file, output.path / "chip" / file.name)
             (output.path / "sim").mkdir(exist_ok=True)
             if self.simulated is not None:

@@ -63,6 +63,8 @@ def run(options: argparse.Namespace, model: Path) -> int:
     if options.frames is not None and options.frames < 1:
         raise OptionError(f"--frames must be at least 1, not {options.frames}")
     frames = load(options.simulate).first(options.frames) if options.simulate else None
+    if options.scripts:
+        build.check(boards.find(options.board), options.toolchain, scripts=True)
     if options.bitstream:
         build.check(boards.find(options.board), options.toolchain)
     missing = _no_place_and_route(options)
@@ -102,6 +104,8 @@ def run(options: argparse.Namespace, model: Path) -> int:
                     crash = error
         if options.bitstream:
             design.bitstream(options.toolchain, folder=target.parent / f".{target.name}.chip", progress=show)
+        if options.scripts:
+            design.scripts(options.toolchain)
         show("writing Verilog")
         written = design.write(target)
     found = design.report()
@@ -134,6 +138,7 @@ def pareto(options: argparse.Namespace, model: Path) -> int:
         "--synthesize": options.synthesize,
         "--place": options.place,
         "--bitstream": options.bitstream,
+        "--scripts": options.scripts,
         "--dump-ir": options.dump_ir,
     }
     given = [name for name, value in others.items() if value]

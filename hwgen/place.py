@@ -157,8 +157,23 @@ def _last(text: str) -> str:
     return f"; the last line of its log: {lines[-1]}" if lines else "; it said nothing"
 
 
-def run_logged(command: list[str], workdir: Path, log: Path, limit_s: float, progress: Progress) -> int:
-    """Runs nextpnr in a process group of its own, its log line by line into a file. Returns its exit code."""
+def stage_of(line: str) -> str | None:
+    """The stage that a line of nextpnr's log begins."""
+    text = line.removeprefix("Info: ").strip()
+    return next((name for begin, name in STAGES.items() if text.startswith(begin)), None)
+
+
+def run_logged(
+    command: list[str],
+    workdir: Path,
+    log: Path,
+    limit_s: float,
+    progress: Progress,
+    name: str = "nextpnr",
+    stage_of: Callable[[str], str | None] = stage_of,
+) -> int:
+    """Runs a tool in a process group of its own, its log line by line into a file. Returns its exit code. Raises ToolFailed
+    where it can't be started or takes too long. stage_of: what to show as progress when a line of the log comes."""
     with open(log, "w", encoding="utf-8") as file:
         try:
             process = subprocess.Popen(
@@ -180,16 +195,15 @@ def run_logged(command: list[str], workdir: Path, log: Path, limit_s: float, pro
             for line in process.stdout:
                 file.write(line)
                 file.flush()
-                text = line.removeprefix("Info: ").strip()
-                if stage := next((name for begin, name in STAGES.items() if text.startswith(begin)), None):
-                    progress(f"nextpnr: {stage}")
+                if stage := stage_of(line):
+                    progress(f"{name}: {stage}")
             process.wait()
         finally:
             timer.cancel()
             _end(process)
             process.stdout.close()
     if late.is_set():
-        raise ToolFailed(f"nextpnr did not end within {limit_s:g} s{_last(log.read_text(errors='replace'))}")
+        raise ToolFailed(f"{name} did not end within {limit_s:g} s{_last(log.read_text(errors='replace'))}")
     return process.returncode
 
 

@@ -8,7 +8,9 @@ most significant byte first. The processor's configuration port wants the words 
 from __future__ import annotations
 
 import struct
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from hwgen.errors import ToolFailed
 
@@ -60,3 +62,21 @@ def fpga_manager(bit: BitFile) -> bytes:
     """The .bit.bin: the data, the bytes of each word in the order of the Zynq's processor."""
     words = len(bit.data) // 4
     return struct.pack(f"<{words}I", *struct.unpack(f">{words}I", bit.data))
+
+
+def main(arguments: list[str]) -> int:
+    """python -m hwgen.chip.bitfile FILE.bit: writes FILE.bit.bin beside it."""
+    if len(arguments) != 1:
+        print("usage: python -m hwgen.chip.bitfile FILE.bit", file=sys.stderr)
+        return 2
+    source = Path(arguments[0])
+    try:
+        source.with_name(f"{source.name}.bin").write_bytes(fpga_manager(parse(source.read_bytes())))
+    except (OSError, ToolFailed) as error:
+        print(f"{source}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

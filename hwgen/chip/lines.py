@@ -22,7 +22,7 @@ def entry(design, resources: Callable[[Resources], dict]) -> dict:
         "used": {kind: list(amounts) for kind, amounts in found.found.used.items()},
         "path": None if path is None else asdict(path),
         "done_before": list(found.skipped),
-    }
+    } | ({} if found.power_w is None else {"power_w": found.power_w})
     return {"chip": chip}
 
 
