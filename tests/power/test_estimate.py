@@ -105,7 +105,8 @@ def test_the_report_says_that_it_is_an_estimate(digits):
     )
     html = lines.section({"power": entry})
     assert "Dynamic power, estimated" in html and "mix.sum" in html and "An estimated 0.16 W" in html
-    with_vivado = lines.summary({"power": entry | {"vivado": {"chip_w": 1.61, "mj_an_image": 0.0084}}})[0]
+    built = SimpleNamespace(**vars(digits) | {"chip": SimpleNamespace(power_w=1.61)})
+    with_vivado = lines.summary(lines.entry(built))[0]
     assert with_vivado.startswith("power: 1.6 W of the chip, by Vivado = 0.0084 mJ an image (estimated 0.16 W")
     assert lines.summary({}) == [] and lines.section({}) == ""
 
