@@ -1,4 +1,4 @@
-"""Whole chips of 7 series by the open flow: one with a serial line, by tools that pretend; a netlist and a bitstream by real ones."""
+"""Whole chips of 7 series by the open flow: a serial line's by tools that pretend, a netlist and a bitstream by real ones."""
 
 import json
 import re
