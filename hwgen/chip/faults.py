@@ -26,7 +26,10 @@ from hwgen.netlist import block_of
 from hwgen.place import Tool
 
 CORRECTED = (0, 9, 6)  # nextpnr-xilinx
-INSTEAD = "fold the network differently (--interval), or use --toolchain vivado"
+INSTEAD = (
+    "fold the network for open tools (hwgen.compile(..., toolchain='open')) or differently (--interval), "
+    "or use --toolchain vivado"
+)
 
 
 def corrected(tool: Tool) -> bool:
