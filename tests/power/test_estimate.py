@@ -128,6 +128,17 @@ def test_figures_of_the_docs(digits):
         assert f"| {low:.3g} | {mid:.3g} | {high:.3g} |" in text, name
 
 
+def test_published_hardware_lies_in_the_range():
+    """The reference's published hardware at XPE's average activity, 12.5 %, as docs/power.md has it: 0.24 W are published."""
+    interval = 842_697
+    usual = Activity(11_796, 11_796 * interval / 8, 8, interval, always=1)
+    costs = {"a": Resources(lut=13_860, ff=11_796, bram36=60)}
+    found = estimate({"a": usual}, costs, "published", 1, interval, 150, interval, energies.of("xc7"))
+    assert found.watts.low < energies.PUBLISHED["fpga_w"] < found.watts.high
+    assert [f"{watts:.2g}" for watts in astuple(found.watts)] == ["0.15", "0.36", "0.88"]
+    assert [f"{mj:.2g}" for mj in astuple(found.mj)] == ["0.85", "2", "4.9"]
+
+
 def test_a_memory_counts_when_it_is_enabled():
     text = """module top(clk, en);
   input clk;
