@@ -119,3 +119,19 @@ def check_fasm(text: str, tool: Tool) -> None:
                     f"{tool.version} would make a bitstream that is wrong on the chip: the block RAM at {tile}.{half} is "
                     f"36 bits wide, but {' and '.join(lacking)} isn't set; install a newer one, or use --toolchain vivado"
                 )
+
+
+# Warnings of nextpnr's after which it goes on, though the bitstream lacks something.
+OMITS = {
+    "Unprocessed route-thru": "a wire goes through a cell that it has no bits for",
+    "found set_property with no cells matching": "a pin of the board isn't one of the chip's",
+}
+
+
+def check_log(text: str, tool: Tool) -> None:
+    """Refuses what nextpnr only warns of. Raises ToolFailed."""
+    for warning, what in OMITS.items():
+        line = next((line for line in text.splitlines() if warning in line), None)
+        if line is not None:
+            said = line.removeprefix("Warning: ").strip()
+            raise ToolFailed(f"{tool.version} would make a bitstream that is wrong on the chip: {what} ({said!r})")

@@ -16,7 +16,7 @@ from hwgen.boards.board import UART, Board
 from hwgen.boards.pins import pins
 from hwgen.chip import bitfile, prjxray
 from hwgen.chip.chip import Bitstream, Chip, Progress, check_clock
-from hwgen.chip.faults import check_fasm, check_netlist
+from hwgen.chip.faults import check_fasm, check_log, check_netlist
 from hwgen.chip.prjxray import Database
 from hwgen.chip.stages import Stages
 from hwgen.chip.tools import Tool
@@ -131,10 +131,12 @@ def build(
         if code or found.error is not None:
             raise ToolFailed(f"{use.nextpnr.version} stopped: {found.error or f'code {code}'}; the log is {log}")
 
-    settings = [use.nextpnr.version, use.database.part, str(use.nextpnr.chipdb), f"{chip.clock_mhz:g}"]
-    fasm, log = stages.run("place and route", [netlist, pinout], settings, ["chip.fasm", log.name], route)
+    settings = [use.nextpnr.version, use.database.part, f"{chip.clock_mhz:g}"]
+    inputs = [netlist, pinout, *([] if use.nextpnr.chipdb is None else [use.nextpnr.chipdb])]
+    fasm, log = stages.run("place and route", inputs, settings, ["chip.fasm", log.name], route)
     found = parse(log.read_text(errors="replace"), names)
     check_clock(found, chip, log)
+    check_log(log.read_text(errors="replace"), use.nextpnr)
     check_fasm(fasm.read_text(), use.nextpnr)
 
     def assemble(out: Path) -> None:

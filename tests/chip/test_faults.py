@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from hwgen.chip.faults import check_fasm, check_netlist, corrected
+from hwgen.chip.faults import check_fasm, check_log, check_netlist, corrected
 from hwgen.errors import ToolFailed
 from hwgen.place import Tool
 
@@ -132,3 +132,22 @@ def test_a_wide_block_ram_needs_the_widths_of_both_ports(half):
             ToolFailed, match=re.escape(f"at BRAM_R_X37Y90.{half} is 36 bits wide, but {lacking} isn't set")
         ):
             check_fasm(text, HIMBAECHEL)
+
+
+def test_warnings_after_which_something_is_missing():
+    log = (
+        "Info: Packing\nWarning: ignoring unsupported XDC option '-add' (on line 3)\nInfo: Program finished normally.\n"
+    )
+    check_log(log, HIMBAECHEL)
+    for warning, said in (
+        (
+            "Warning: Unprocessed route-thru CLBLM_R.A.B",
+            "wrong on the chip: a wire goes .*'Unprocessed route-thru CLBLM_R.A.B'",
+        ),
+        (
+            "Warning: found set_property with no cells matching '[get_ports rx]' (on line 5)",
+            "a pin of the board isn't one .*rx",
+        ),
+    ):
+        with pytest.raises(ToolFailed, match=said):
+            check_log(f"{log}{warning}\n!", HIMBAECHEL)

@@ -57,13 +57,20 @@ def database(folder: Path, part: str = "xc7z010clg400-1", family: str = "zynq7")
     return folder
 
 
+def none_installed(folder: Path, monkeypatch) -> None:
+    """No tool is found but what is in the folder."""
+    fake_nextpnr.install_none(folder, monkeypatch)
+    for name in ("FASM2FRAMES", "XC7FRAMES2BIT", "PRJXRAY_DB_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(prjxray, "sys", SimpleNamespace(executable=str(folder / "python")))
+
+
 def pretend(tmp_path, monkeypatch, *, mhz=123.4, log=None, fasm=FASM, frames="", bit=None, cells=None) -> Path:
     """All the tools; the folder that they are in."""
     folder = tmp_path / "bin"
     if not folder.exists():
-        fake_nextpnr.install_none(folder, monkeypatch)
+        none_installed(folder, monkeypatch)
         monkeypatch.setenv("PRJXRAY_DB_DIR", str(database(tmp_path / "database")))
-        monkeypatch.setattr(prjxray, "sys", SimpleNamespace(executable=str(folder / "python")))
     then = f"""
 at = [a for a in sys.argv if a.startswith("fasm=")]
 Path(at[0].removeprefix("fasm=")).write_text({fasm!r})
@@ -198,9 +205,7 @@ def test_what_would_be_wrong_on_the_chip_is_not_made(tmp_path, monkeypatch, chip
 
 
 def test_all_that_is_missing_is_named_at_once(tmp_path, monkeypatch, capsys):
-    fake_nextpnr.install_none(tmp_path / "bin", monkeypatch)
-    monkeypatch.delenv("PRJXRAY_DB_DIR", raising=False)
-    monkeypatch.setattr(prjxray, "sys", SimpleNamespace(executable=str(tmp_path / "bin" / "python")))
+    none_installed(tmp_path / "bin", monkeypatch)
     out = tmp_path / "out"
     assert main([str(DIGITS), "--board", "zybo", "--bitstream", "-o", str(out)]) == 4
     said = capsys.readouterr().err
