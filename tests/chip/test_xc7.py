@@ -143,6 +143,30 @@ def test_a_run_that_goes_through_and_one_that_finds_all_done(tmp_path, monkeypat
     assert (tmp_path / "synthesized").read_text() == "once\n" and len(calls(folder, "nextpnr")) == 1
 
 
+def test_the_call_of_openxc7s_nextpnr(tmp_path, monkeypatch, chip):
+    """It takes constraints and FASM by options of their own, and needs the chip's database, whose content counts."""
+    folder = pretend(tmp_path, monkeypatch)
+    then = """
+Path(sys.argv[sys.argv.index("--fasm") + 1]).write_text("")
+with open(Path(__file__).with_name("nextpnr.calls"), "a") as file:
+    file.write(" ".join(sys.argv[1:]) + "\\n")
+"""
+    fake_nextpnr.install(folder, "nextpnr-xilinx", log=PLACED + ROUTED.replace("{mhz:.2f}", "120.00"), then=then)
+    (tmp_path / "xc7z010clg400.bin").write_text("one")
+    monkeypatch.setenv("HWGEN_CHIPDB", str(tmp_path))
+    found = make(tmp_path, chip)
+    assert found.tools["nextpnr"] == "nextpnr-xilinx test-1" and found.found.routed_mhz == 120
+    (line,) = calls(folder, "nextpnr")
+    work = tmp_path / "work"
+    assert line.startswith(
+        f"--json {work / 'netlist.json'} --freq 100 --timing-allow-fail --seed 1 --xdc {work / 'chip.xdc'} --fasm "
+    )
+    assert line.endswith(f"--chipdb {tmp_path / 'xc7z010clg400.bin'}") and "--device" not in line
+    assert len(make(tmp_path, chip).skipped) == 4
+    (tmp_path / "xc7z010clg400.bin").write_text("another")
+    assert "place and route" not in make(tmp_path, chip).skipped and len(calls(folder, "nextpnr")) == 2
+
+
 def test_a_chip_that_is_too_slow(tmp_path, monkeypatch, chip):
     folder = pretend(tmp_path, monkeypatch, mhz=99.9)
     text = "reaches 99.9 MHz, not the 100 MHz that it is for; slowest path: b_sum to shell.emitted.dma, 0.45 ns logic, 4.75 ns"
