@@ -115,6 +115,7 @@ def build(
             f"Vivado left a slack of {slack.hold:g} ns for hold, {slack.pulse:g} ns for pulses; see {timing}"
         )
     (power,) = stage("power", routed, *([file[ACTIVITY]] if activity is not None else []))
+    watts = vivado_reports.power(power).total
     (bit,) = stage("bitstream", routed)
     others = ()
     content = bitfile.parse(bit.read_bytes())
@@ -123,8 +124,8 @@ def build(
     if board.shell != UART:
         others = (bit.with_name("chip.bit.bin"),)
         others[0].write_bytes(bitfile.fpga_manager(content))
-    stated, watts = {"vivado": vivado.version}, vivado_reports.power(power)
-    return Bitstream(bit, chip.clock_mhz, stated, resources, found, tuple(stages.skipped), others, watts.total)
+    stated = {"vivado": vivado.version}
+    return Bitstream(bit, chip.clock_mhz, stated, resources, found, tuple(stages.skipped), others, watts)
 
 
 def _chip(part: str) -> str:

@@ -69,10 +69,10 @@ report_power -file [file join $out power.rpt]
     "bitstream": """\
 set path [get_timing_paths -quiet -delay_type max -max_paths 1]
 if {{[llength $path] == 0}} {{
-    error "no path is timed: the clock of chip.xdc was not found"
+    error "ERROR: no path is timed: the clock of chip.xdc was not found"
 }}
 if {{[get_property SLACK $path] < 0}} {{
-    error "the chip is slower than its clock: timing.rpt, path.rpt"
+    error "ERROR: the chip is slower than its clock: timing.rpt, path.rpt"
 }}
 write_bitstream -force [file join $out chip.bit]
 """,
@@ -89,7 +89,7 @@ foreach stage $stages {{
 """
 
 README = """\
-The bitstream of {title} ({part}) with Vivado, {mhz:g} MHz. In this folder:
+The bitstream of {title} ({part}) with Vivado, {mhz:g} MHz. In a copy of this folder:
 
     vivado -mode batch -source build.tcl
 
