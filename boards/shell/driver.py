@@ -1,15 +1,16 @@
-#!/usr/bin/env python3
-"""Runs frames through a network in the logic of a Zynq, from Linux on the board. Needs numpy, Python 3.6 and root.
+"""The host's driver of a chip of hwgen, on a board's Linux: numpy frames in, scores out. Copied to the user as hwgen_driver.py.
+
+One file on numpy and the standard library, for Python 3.6 and later. It is the same for every model: shapes, types, hash and
+clock are read from the chip's registers.
 
     from hwgen_driver import Accelerator
-    with Accelerator.open("model.json") as chip:   # the file beside the bitstream
-        scores = chip.run(frames)                  # as the model takes them and gives them
+    with Accelerator.open(model="digits.json") as chip:
+        scores = chip.run(frames)
 
-From a shell: `hwgen_driver.py load model.bit.bin`, `hwgen_driver.py run frames.npy`, `hwgen_driver.py status`.
-The chip itself says what its frames look like; model.json says which model is meant, and the shapes that it has in Keras.
+From the shell: python3 hwgen_driver.py load digits.bit.bin | status | run frames.npy
 """
 
-from __future__ import print_function
+# ruff: noqa: UP031 (long messages read better with %; f-strings of Python 3.6 are few)
 
 import argparse
 import glob
@@ -17,251 +18,254 @@ import json
 import mmap
 import os
 import select
-import shutil
 import struct
 import sys
 import time
 
 import numpy as np
 
-# registers: begin; written by python -m hwgen.boards.shell.driver_map
-MAGIC, MAJOR = 0x6E677768, 1
-OFFSETS = {
-    "MAGIC": 0x000,
-    "VERSION": 0x004,
-    "FEATURES": 0x008,
-    "CLOCK": 0x00C,
-    "MODEL_HASH0": 0x010,
-    "MODEL_HASH1": 0x014,
-    "MODEL_HASH2": 0x018,
-    "MODEL_HASH3": 0x01C,
-    "FIFOS": 0x020,
-    "CONTROL": 0x040,
-    "STATUS": 0x044,
-    "ERRORS": 0x048,
-    "INTERRUPT_ENABLE": 0x050,
-    "INTERRUPT_STATUS": 0x054,
-    "CYCLES_LOW": 0x060,
-    "CYCLES_HIGH": 0x064,
-    "BUSY_CYCLES": 0x068,
-    "FIFO_SELECT": 0x070,
-    "FIFO_FILL": 0x074,
+# --- the register map: equal to hwgen's boards/shell/registers.py, which a test holds ---------------------------------
+
+MAGIC = 0x6E677768
+MAJOR = 1
+WINDOW = 0x1000
+REGISTERS = {
+    "MAGIC": 0x000, "VERSION": 0x004, "FEATURES": 0x008, "CLOCK": 0x00C, "MODEL_HASH0": 0x010, "MODEL_HASH1": 0x014,
+    "MODEL_HASH2": 0x018, "MODEL_HASH3": 0x01C, "FIFOS": 0x020, "CONTROL": 0x040, "STATUS": 0x044, "ERRORS": 0x048,
+    "INTERRUPT_ENABLE": 0x050, "INTERRUPT_STATUS": 0x054, "CYCLES_LOW": 0x060, "CYCLES_HIGH": 0x064,
+    "BUSY_CYCLES": 0x068, "FIFO_SELECT": 0x070, "FIFO_FILL": 0x074,
+}  # fmt: skip
+CHANNEL = {
+    "ROWS": 0x00, "COLUMNS": 0x04, "CHANNELS": 0x08, "TYPE": 0x0C, "DIVISOR": 0x10, "FRAME_BYTES": 0x14, "FRAMES": 0x18,
+    "ADDRESS": 0x20, "PUSH": 0x24, "QUEUE": 0x28, "DONE": 0x2C, "DONE_NUMBER": 0x30, "FAILED_NUMBER": 0x34,
+    "FAILED": 0x38,
+}  # fmt: skip
+# name: (offset of the first, bytes from one to the next, registers)
+BANKS = {
+    "INPUT": (0x400, 0x40, dict(CHANNEL, STARVED=0x1C)),
+    "OUTPUT": (0x800, 0x40, dict(CHANNEL, BLOCKED=0x1C, TOP1=0x3C)),
 }
-BANKS = {  # name -> (offset of the first, distance of the next, offsets in it)
-    "INPUT": (0x400, 0x40, {
-        "ROWS": 0x00,
-        "COLUMNS": 0x04,
-        "CHANNELS": 0x08,
-        "TYPE": 0x0C,
-        "DIVISOR": 0x10,
-        "FRAME_BYTES": 0x14,
-        "FRAMES": 0x18,
-        "STARVED": 0x1C,
-        "ADDRESS": 0x20,
-        "PUSH": 0x24,
-        "QUEUE": 0x28,
-        "DONE": 0x2C,
-        "DONE_NUMBER": 0x30,
-        "FAILED_NUMBER": 0x34,
-        "FAILED": 0x38,
-    }),
-    "OUTPUT": (0x800, 0x40, {
-        "ROWS": 0x00,
-        "COLUMNS": 0x04,
-        "CHANNELS": 0x08,
-        "TYPE": 0x0C,
-        "DIVISOR": 0x10,
-        "FRAME_BYTES": 0x14,
-        "FRAMES": 0x18,
-        "BLOCKED": 0x1C,
-        "ADDRESS": 0x20,
-        "PUSH": 0x24,
-        "QUEUE": 0x28,
-        "DONE": 0x2C,
-        "DONE_NUMBER": 0x30,
-        "FAILED_NUMBER": 0x34,
-        "FAILED": 0x38,
-        "TOP1": 0x3C,
-    }),
-}
-FIELDS = {  # register -> name -> (lowest bit, bits)
+# register: field: (lowest bit, bits)
+FIELDS = {
     "VERSION": {"MINOR": (0, 16), "MAJOR": (16, 16)},
     "FEATURES": {"DMA": (0, 1), "FILLS": (1, 1), "INPUTS": (8, 8), "OUTPUTS": (16, 8)},
     "CONTROL": {"ENABLE": (0, 1), "RESET": (1, 1)},
     "STATUS": {"IDLE": (0, 1), "BUSY": (1, 1), "DONE": (2, 1), "ERROR": (3, 1), "RESETTING": (4, 1)},
-    "ERRORS": {"READ_SLVERR": (0, 1), "READ_DECERR": (1, 1), "WRITE_SLVERR": (2, 1), "WRITE_DECERR": (3, 1), "MISALIGNED": (4, 1), "OVERFLOW": (5, 1), "INPUT_TLAST": (6, 1), "OUTPUT_TLAST": (7, 1)},
+    "ERRORS": {
+        "READ_SLVERR": (0, 1), "READ_DECERR": (1, 1), "WRITE_SLVERR": (2, 1), "WRITE_DECERR": (3, 1),
+        "MISALIGNED": (4, 1), "OVERFLOW": (5, 1), "INPUT_TLAST": (6, 1), "OUTPUT_TLAST": (7, 1),
+    },
     "INTERRUPT_ENABLE": {"DONE": (0, 1), "ERROR": (1, 1), "IDLE": (2, 1)},
     "INTERRUPT_STATUS": {"DONE": (0, 1), "ERROR": (1, 1), "IDLE": (2, 1)},
     "FIFO_SELECT": {"INDEX": (0, 16)},
-    "INPUT.TYPE": {"WIDTH": (0, 8), "SIGNED": (8, 1), "TOP1": (9, 1), "BYTES": (12, 4), "FRACTION": (16, 16)},
-    "INPUT.QUEUE": {"WAITING": (0, 8), "ROOM": (8, 8), "DEPTH": (16, 8)},
-    "OUTPUT.TYPE": {"WIDTH": (0, 8), "SIGNED": (8, 1), "TOP1": (9, 1), "BYTES": (12, 4), "FRACTION": (16, 16)},
-    "OUTPUT.QUEUE": {"WAITING": (0, 8), "ROOM": (8, 8), "DEPTH": (16, 8)},
+    "TYPE": {"WIDTH": (0, 8), "SIGNED": (8, 1), "TOP1": (9, 1), "BYTES": (12, 4), "FRACTION": (16, 16)},
+    "QUEUE": {"WAITING": (0, 8), "ROOM": (8, 8), "DEPTH": (16, 8)},
+}  # fmt: skip
+DMA_ONLY = ("ADDRESS", "PUSH", "QUEUE", "DONE", "DONE_NUMBER", "FAILED_NUMBER", "FAILED")
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+BASE = 0x40000000  # physical address of the registers
+WRAP = 1 << 32
+LINE = 64  # bytes; frames begin at multiples of it, so that no two share a line of the processor's cache
+SLOTS = 64  # most frames in the buffer; 16 wait in the queues, the others are in the network
+PATIENCE = 10.0  # seconds in which something has to move
+
+MEANING = {
+    "READ_SLVERR": "memory refused to be read (SLVERR)",
+    "READ_DECERR": "there is no memory at the address of a frame (DECERR)",
+    "WRITE_SLVERR": "memory refused to be written (SLVERR)",
+    "WRITE_DECERR": "there is no memory at the address for scores (DECERR)",
+    "MISALIGNED": "a frame's address was no multiple of 8",
+    "OVERFLOW": "a frame was pushed into a full queue",
+    "INPUT_TLAST": "frames and beats of an input are out of step, a fault of the chip",
+    "OUTPUT_TLAST": "frames and beats of an output are out of step, a fault of the chip",
 }
-MEANINGS = {  # of ERRORS
-    "READ_SLVERR": "memory answered a read with SLVERR",
-    "READ_DECERR": "no memory at the address of a read (DECERR)",
-    "WRITE_SLVERR": "memory answered a write with SLVERR",
-    "WRITE_DECERR": "no memory at the address of a write (DECERR)",
-    "MISALIGNED": "a frame's address wasn't a multiple of 8; it was not queued",
-    "OVERFLOW": "a frame was pushed while its queue was full; it was not queued",
-    "INPUT_TLAST": "TLAST out of place at an input of the network; reset to go on",
-    "OUTPUT_TLAST": "TLAST out of place at an output of the network; reset to go on",
-}
-STATE = (
-    "CONTROL",
-    "STATUS",
-    "ERRORS",
-    "INTERRUPT_STATUS",
-    "CYCLES_LOW",
-    "CYCLES_HIGH",
-    "BUSY_CYCLES",
-)
-CHANNEL_STATE = (
-    "FRAMES",
-    "QUEUE",
-    "DONE",
-    "DONE_NUMBER",
-    "FAILED_NUMBER",
-    "FAILED",
-)
-
-
-def offset(name, bank=None, k=0):
-    """Bytes to a register; of a bank, to that of input or output k."""
-    if bank is None:
-        return OFFSETS[name]
-    first, distance, inside = BANKS[bank]
-    return first + distance * k + inside[name]
-
-
-# registers: end
-
-BASE, SIZE = 0x40000000, 0x1000  # of the registers, on the processor's M_AXI_GP0
-LOADED = "/run/hwgen_loaded"  # there while a chip of hwgen is what `load` loaded last
-ALIGN = 64  # bytes, of a frame in memory
-PATIENCE = 5.0  # seconds in which a score has to come while frames are on their way
 
 
 class DriverError(Exception):
-    """One line: what is wrong, and what to do."""
+    """Anything that is wrong with the board, the bitstream, or the frames; one line says what, and what to do."""
 
 
-# --- the machine under the chip ---------------------------------------------------------------------------------------
+class NotLoaded(DriverError):
+    """No bitstream is loaded, or none of hwgen, or there is no way to the registers."""
 
 
-class Machine(object):
-    """What the driver needs of a board, real or simulated. buffer: numpy uint8, memory that the chip's engines see, at the
-    physical `address`. Here: how the others are told apart, and time."""
+class WrongModel(DriverError):
+    """The chip computes another model."""
 
-    buffer = None
-    address = 0
+
+class BufferTooSmall(DriverError):
+    """There is no memory that processor and engines share, or too little."""
+
+
+class FramesError(DriverError):
+    """Frames of a wrong shape, or with values that the chip's type can't represent."""
+
+
+class FrameFailed(DriverError):
+    """An error on the bus. frame: number of the first frame that it hit, within the batch; None where none is to blame."""
+
+    def __init__(self, message, frame=None):
+        DriverError.__init__(self, message)
+        self.frame = frame
+
+
+class Hangs(DriverError):
+    """Nothing moved for too long. story: what `explain` said."""
+
+    def __init__(self, message, story):
+        DriverError.__init__(self, message + ": " + "; ".join(story))
+        self.story = story
+
+
+# --- machines: registers and memory -----------------------------------------------------------------------------------
+
+
+class Machine:
+    """What is under the driver. A machine has read and write, and, where the chip has DMA, buffer and address.
+
+    buffer: numpy uint8, the memory that processor and engines share. address: physical address of buffer[0], a multiple of 8.
+    """
+
+    buffer, address = None, 0
 
     def read(self, offset):
-        """A register of 32 bits, at so many bytes."""
+        """A register of 32 bits."""
         raise NotImplementedError
 
     def write(self, offset, value):
+        """A register of 32 bits."""
         raise NotImplementedError
 
     def wait(self, seconds):
-        """Until the interrupt is high, at most so long; a machine that has none sleeps shortly. Whether it was high."""
-        time.sleep(min(seconds, 50e-6))
+        """Until the interrupt is high; False where it wasn't within that time. Without interrupts a short sleep."""
+        time.sleep(min(seconds, 0.0005))
         return False
 
     def time(self):
-        """Seconds."""
-        return time.time()
+        """Seconds, by which the driver loses its patience."""
+        return time.monotonic()
+
+    def sync_for_device(self, offset, size):
+        """Part of the buffer out of the processor's caches, before the engines take it."""
+
+    def sync_for_cpu(self, offset, size):
+        """The same, before the processor reads what the engines wrote."""
 
     def close(self):
-        """Gives everything back."""
+        """Gives back what was opened."""
 
 
 class Linux(Machine):
-    """Registers through /dev/uio* of a node that is named after hwgen or has their size, else through /dev/mem; memory of
-    u-dma-buf. root: where /sys and /dev are, for tests. Raises DriverError before anything of the chip is touched: where
-    the logic holds no design, the processor would wait for it for good."""
+    """Registers through UIO or /dev/mem, memory from u-dma-buf. root: where /sys, /dev and /run are.
 
-    def __init__(self, root="/"):
-        self.root = root
+    Looks at the FPGA manager first: a register of an empty chip never answers, and the processor stands still. Raises
+    NotLoaded.
+    """
+
+    def __init__(self, root="/", base=BASE):
+        self.root, self.base = root, base
+        self.files, self.uio, self.sync = [], None, None
         check_loaded(root)
-        uio = self._uio()
-        self.interrupt = uio is not None
-        path = os.path.join(root, "dev", uio or "mem")
-        self.file = _open(path)
         try:
-            self.registers = mmap.mmap(self.file, SIZE, offset=0 if uio else self._base())
-            self.words = np.frombuffer(self.registers, "<u4")
-            self._memory()
-        except (OSError, ValueError) as error:
-            os.close(self.file)
-            raise DriverError("%s can't be mapped: %s" % (path, error))
-        except DriverError:
-            os.close(self.file)
+            self._open_registers()
+            self._open_buffer()
+        except Exception:
+            self.close()
             raise
 
-    def _base(self):
-        return BASE if self.root == "/" else 0
+    def _open_registers(self):
+        found = find_uio(self.root, self.base)
+        path, offset = os.path.join(self.root, "dev", found or "mem"), 0 if found else self.base
+        try:
+            file = self._file(path)
+            mapped = mmap.mmap(file, WINDOW, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=offset)
+        except (OSError, ValueError) as error:
+            raise NotLoaded(f"can't reach the registers through {path} ({error}); are you root?") from None
+        self.uio = file if found else None
+        self.registers = np.frombuffer(mapped, np.dtype("<u4"))
 
-    def _uio(self):
-        """The device's name; None where there is none."""
-        for folder in sorted(glob.glob(os.path.join(self.root, "sys/class/uio/uio*"))):
-            named = "hwgen" in _text(os.path.join(folder, "name"))
-            where = _text(os.path.join(folder, "maps/map0/addr"))
-            if named or (where and int(where, 16) == BASE):
-                return os.path.basename(folder)
-        return None
+    def _open_buffer(self):
+        """The largest u-dma-buf; none is an error only once frames are to run."""
+        folders = []
+        for name in ("u-dma-buf", "udmabuf"):
+            folders += sorted(glob.glob(os.path.join(self.root, "sys/class", name, "*")))
+        folders.sort(key=lambda folder: -int(_text(os.path.join(folder, "size")) or 0, 0))
+        if not folders:
+            return
+        size = int(_text(os.path.join(folders[0], "size")), 0)
+        path = os.path.join(self.root, "dev", os.path.basename(folders[0]))
+        try:
+            file = self._file(path, cached=True)
+            mapped = mmap.mmap(file, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        except (OSError, ValueError) as error:
+            raise BufferTooSmall(f"can't open the memory {path} ({error}); are you root?") from None
+        address = _text(os.path.join(folders[0], "phys_addr"))
+        self.buffer, self.address, self.sync = np.frombuffer(mapped, np.uint8), int(address, 0), folders[0]
 
-    def _memory(self):
-        for kind in ("u-dma-buf", "udmabuf"):
-            for folder in sorted(glob.glob(os.path.join(self.root, "sys/class", kind, "*"))):
-                self.address = int(_text(os.path.join(folder, "phys_addr")), 16)
-                size = int(_text(os.path.join(folder, "size")))
-                # O_SYNC: past the processor's caches, which the engines don't see.
-                memory = _open(os.path.join(self.root, "dev", os.path.basename(folder)), os.O_SYNC)
-                self.memory = mmap.mmap(memory, size)
-                os.close(memory)
-                self.buffer = np.frombuffer(self.memory, np.uint8)
-                return
-        raise DriverError(
-            "no memory for frames: there is no u-dma-buf device; load the module, as `insmod u-dma-buf.ko udmabuf0=4194304`"
-        )
+    def _file(self, path, cached=False):
+        file = os.open(path, os.O_RDWR | (0 if cached else os.O_SYNC))
+        self.files.append(file)
+        return file
 
     def read(self, offset):
-        return int(self.words[offset // 4])
+        return int(self.registers[offset >> 2])
 
     def write(self, offset, value):
-        self.words[offset // 4] = value
+        self.registers[offset >> 2] = value
 
     def wait(self, seconds):
-        if not self.interrupt:
+        if self.uio is None:
             return Machine.wait(self, seconds)
-        os.write(self.file, struct.pack("=I", 1))  # lets the next one through
-        ready, _, _ = select.select([self.file], [], [], seconds)
-        if ready:
-            os.read(self.file, 4)
-        return bool(ready)
+        try:
+            os.write(self.uio, struct.pack("=I", 1))  # the kernel masks the interrupt each time that it came
+        except OSError:
+            self.uio = None  # a device tree without the interrupt
+            return Machine.wait(self, seconds)
+        if not select.select([self.uio], [], [], seconds)[0]:
+            return False
+        os.read(self.uio, 4)
+        return True
+
+    # The buffer is mapped with its cache on: numpy copies with unaligned accesses, which uncached memory of a Zynq refuses.
+    def sync_for_device(self, offset, size):
+        self._sync("sync_for_device", offset, size)
+
+    def sync_for_cpu(self, offset, size):
+        self._sync("sync_for_cpu", offset, size)
+
+    def _sync(self, what, offset, size):
+        for name, value in (("sync_offset", offset), ("sync_size", size), ("sync_direction", 0), (what, 1)):
+            with open(os.path.join(self.sync, name), "w") as file:
+                file.write(str(value))
 
     def close(self):
-        self.words = self.buffer = None
-        self.registers.close()
-        self.memory.close()
-        os.close(self.file)
+        self.registers = self.buffer = None
+        for file in self.files:
+            os.close(file)
+        self.files = []
 
 
 class Pynq(Machine):
-    """Under PYNQ. bitstream: a .bit to load first, by PYNQ itself; mhz: of FCLK0, to be set then. size: bytes for frames."""
+    """Through the package pynq. bitstream: path of a .bit to load; None for what is loaded already. clock_hz: of FCLK0, to be
+    set. size: bytes of memory for frames and scores. Raises NotLoaded."""
 
-    def __init__(self, bitstream=None, mhz=None, size=4 << 20):
+    def __init__(self, bitstream=None, clock_hz=None, size=1 << 20, root="/"):
         import pynq
 
         if bitstream is not None:
+            if unmark(root):
+                stop(pynq.MMIO(BASE, WINDOW))
             pynq.Bitstream(str(bitstream)).download()
-        if mhz is not None:
-            pynq.Clocks.fclk0_mhz = mhz
-        self.mmio = pynq.MMIO(BASE, SIZE)
-        self.held = pynq.allocate(shape=(size,), dtype=np.uint8)  # not cached, unless asked for
-        self.buffer, self.address = self.held, self.held.physical_address
+        check_loaded(root)
+        if clock_hz is not None:
+            pynq.Clocks.fclk0_mhz = clock_hz / 1e6
+        self.mmio = pynq.MMIO(BASE, WINDOW)
+        if bitstream is not None and self.read(REGISTERS["MAGIC"]) == MAGIC:
+            mark(root)
+        self.buffer = pynq.allocate(shape=(size,), dtype=np.uint8)
+        self.address = int(self.buffer.physical_address)
 
     def read(self, offset):
         return int(self.mmio.read(offset))
@@ -269,457 +273,710 @@ class Pynq(Machine):
     def write(self, offset, value):
         self.mmio.write(offset, value)
 
+    def sync_for_device(self, offset, size):
+        self.buffer.flush()
+
+    def sync_for_cpu(self, offset, size):
+        self.buffer.invalidate()
+
     def close(self):
-        self.buffer = None
-        self.held.freebuffer()
+        buffer, self.buffer = self.buffer, None
+        if buffer is not None:
+            buffer.freebuffer()
 
 
 class Serial(Machine):
-    """A chip at a serial line, from a computer on which hwgen is installed. link: `hwgen.boards.shell.uart_host.Link`."""
+    """A board at a serial line. link: a Link of hwgen.boards.shell.uart_host."""
 
     def __init__(self, link):
         self.link = link
+        self.read, self.write, self.transfer = link.read, link.write, link.run
 
     @classmethod
     def open(cls, path):
-        from hwgen.boards.shell.uart_host import Link
-        from hwgen.boards.shell.uart_host import Serial as Line
+        from hwgen.boards.shell import uart_host
 
-        return cls(Link(Line(path)))
+        return cls(uart_host.Link(uart_host.Serial(path)))
 
-    def read(self, offset):
-        return self.link.read(offset)
-
-    def write(self, offset, value):
-        self.link.write(offset, value)
+    def close(self):
+        close = getattr(self.link.port, "close", None)
+        if close is not None:
+            close()
 
 
-def _open(path, flags=0):
-    try:
-        return os.open(path, os.O_RDWR | flags)
-    except PermissionError:
-        raise DriverError("%s can't be opened: run this as root (sudo)" % path)
-    except OSError as error:
-        raise DriverError("%s can't be opened: %s" % (path, error.strerror))
+# --- the accelerator --------------------------------------------------------------------------------------------------
 
 
-def _text(path):
-    """A file's, stripped; "" where it can't be read."""
-    try:
-        with open(path) as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+class Channel:
+    """The k-th input or output. shape: of a frame as the model takes or gives it. raw_shape: (H, W, C) in the chip.
 
+    A value is raw · 2^-fraction / divisor, raw from lo to hi. name: the model's, where its JSON is there. top1: the chip finds
+    the greatest value.
+    """
 
-def check_loaded(root="/"):
-    """Raises DriverError where Linux says that the logic holds no design."""
-    for folder in sorted(glob.glob(os.path.join(root, "sys/class/fpga_manager/*"))):
-        state = _text(os.path.join(folder, "state"))
-        if state != "operating":
-            raise DriverError(
-                "no bitstream is loaded (the FPGA manager says %r): `hwgen_driver.py load model.bit.bin`" % state
-            )
-
-
-def load(path, root="/"):
-    """Loads a .bit.bin by Linux's FPGA manager, after the chip that is there has finished with memory. DriverError."""
-    managers = sorted(glob.glob(os.path.join(root, "sys/class/fpga_manager/*")))
-    if not managers:
-        raise DriverError("this Linux has no FPGA manager (/sys/class/fpga_manager); load the .bit by PYNQ, JTAG or U-Boot")
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise DriverError("%s can't be read: %s" % (path, error.strerror))
-    if b"\x66\x55\x99\xaa" not in data[:4096]:
-        raise DriverError("%s isn't a .bit.bin: it has no sync word in the processor's order; a .bit is for JTAG" % path)
-    marker = os.path.join(root, LOADED.lstrip("/"))
-    if os.path.exists(marker):  # a chip that is known to answer
-        machine = Linux(root)
-        try:
-            Accelerator(machine).reset()
-        finally:
-            machine.close()
-        os.remove(marker)
-    firmware = os.path.join(root, "lib/firmware")
-    name = os.path.basename(path)
-    try:
-        if not os.path.isdir(firmware):
-            os.makedirs(firmware)
-        if os.path.abspath(path) != os.path.abspath(os.path.join(firmware, name)):
-            shutil.copyfile(path, os.path.join(firmware, name))
-        for file, text in (("flags", "0"), ("firmware", name)):
-            with open(os.path.join(managers[0], file), "w") as out:
-                out.write(text)
-    except OSError as error:
-        raise DriverError("the FPGA manager doesn't take %s: %s (root rights? the kernel's log says more)" % (path, error))
-    check_loaded(root)
-    with open(marker, "w") as file:
-        file.write(name + "\n")
-
-
-# --- the chip ---------------------------------------------------------------------------------------------------------
-
-
-class Port(object):
-    """An input or an output, as the chip describes it. shape: of a frame for the user."""
-
-    def __init__(self, chip, bank, k, model=None):
-        self.bank, self.k = bank, k
-        value = lambda name: chip.get(name, bank, k)  # noqa: E731
-        kind = value("TYPE")
-        field = lambda name: bits(kind, bank + ".TYPE", name)  # noqa: E731
-        self.width, self.signed, self.fraction = field("WIDTH"), bool(field("SIGNED")), field("FRACTION")
-        self.fraction -= (self.fraction >> 15) << 16
-        self.divisor, self.bytes, self.top1 = value("DIVISOR"), value("FRAME_BYTES"), bool(field("TOP1"))
-        self.dtype = np.dtype("<%s%d" % ("i" if self.signed else "u", field("BYTES")))
-        self.full = (value("ROWS"), value("COLUMNS"), value("CHANNELS"))
-        self.shape = tuple(model["shape"]) if model else self.full
-        self.name = model["name"] if model else "%s %d" % (bank.lower(), k)
+    def __init__(self, kind, k, read, model):
+        start, stride, offsets = BANKS[kind]
+        self.kind, self.k = kind, k
+        self.offsets = {name: start + k * stride + offset for name, offset in offsets.items()}
+        self.raw_shape = tuple(read(self.offsets[name]) for name in ("ROWS", "COLUMNS", "CHANNELS"))
+        type_ = decode("TYPE", read(self.offsets["TYPE"]))
+        self.width, self.signed, self.top1 = type_["WIDTH"], bool(type_["SIGNED"]), bool(type_["TOP1"])
+        self.fraction = type_["FRACTION"] - (1 << 16 if type_["FRACTION"] >> 15 else 0)
+        self.divisor = read(self.offsets["DIVISOR"])
+        self.frame_bytes = read(self.offsets["FRAME_BYTES"])
+        self.dtype = np.dtype("<%s%d" % ("i" if self.signed else "u", type_["BYTES"]))
+        known = model[kind.lower() + "s"][k] if model else {}
+        self.name = known.get("name", "%s%d" % (kind.lower(), k))
+        shape = self.raw_shape
+        while len(shape) > 1 and shape[0] == 1:
+            shape = shape[1:]
+        self.shape = tuple(known.get("shape", shape))
+        self.exact_shape = bool(known)
+        half = 1 << (self.width - 1)
+        self.lo, self.hi = (
+            known.get("lo", -half if self.signed else 0),
+            known.get("hi", half - 1 if self.signed else 2 * half - 1),
+        )
 
     @property
-    def limits(self):
-        """The least and the greatest raw value."""
-        low = -(1 << (self.width - 1)) if self.signed else 0
-        return low, low + (1 << self.width) - 1
+    def type(self):
+        """As hwgen writes it: fixed<bits, those before the point with the sign>."""
+        over = "/%d" % self.divisor if self.divisor != 1 else ""
+        return "%sfixed<%d,%d>%s" % ("" if self.signed else "u", self.width, self.width - self.fraction, over)
 
-    def to_raw(self, frames, raw):
-        """Frames as what lies in memory, (n, values). raw: they are integers of the type already. Nothing is rounded."""
+    def __repr__(self):
+        return "<{} {} {}>".format(self.name, "x".join(map(str, self.shape)), self.type)
+
+    def raw(self, frames):
+        """Real-valued frames as raw integers (n, H, W, C) of `dtype`; nothing is rounded. Raises FramesError."""
         frames = np.asarray(frames)
         if frames.dtype.kind not in "biuf":
-            raise DriverError("%s: frames of type %s aren't real numbers" % (self.name, frames.dtype))
-        if frames.ndim < 1 or frames.shape[1:] not in (self.shape, self.full):
-            wanted = "(frames, %s)" % ", ".join(map(str, self.shape))
-            raise DriverError("%s: frames have the shape %s, not %s" % (self.name, frames.shape, wanted))
-        values = frames.reshape(len(frames), -1)
-        with np.errstate(invalid="ignore", over="ignore"):
-            scaled = values if raw else np.ldexp(values.astype(np.float64), self.fraction)
-            low, high = self.limits
-            good = np.isfinite(scaled) & (scaled == np.rint(scaled)) & (scaled >= low) & (scaled <= high)
-        if not good.all():
-            frame, at = (int(i) for i in np.argwhere(~good)[0])
-            step = 1.0 if raw else 2.0**-self.fraction
-            raise DriverError(
-                "%s: frame %d has %s at value %d, which the input can't hold: multiples of %g from %g to %g"
-                % (self.name, frame, values[frame, at], at, step, low * step, high * step)
+            raise FramesError(f"input '{self.name}': frames of type {frames.dtype} aren't real numbers")
+        if frames.ndim == 0 or not self._fits(frames.shape[1:]):
+            wanted = ", ".join(["frames"] + [str(n) for n in self.shape])
+            raise FramesError(
+                f"input '{self.name}': the model takes frames of shape ({wanted}), these have {frames.shape}"
             )
-        return np.ascontiguousarray(scaled).astype(self.dtype)
+        values = frames.astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            raw = np.ldexp(values, self.fraction)
+            good = np.isfinite(values) & (raw == np.rint(raw)) & (raw >= self.lo) & (raw <= self.hi)
+        if not good.all():
+            raise FramesError(self._first_bad(frames, good))
+        return raw.astype(np.int64).reshape((len(frames),) + self.raw_shape).astype(self.dtype)
 
-    def to_real(self, raw):
-        """Raw values as real numbers, the nearest float64 of each."""
-        kept = raw.astype(np.float64 if self.width <= 53 or self.divisor == 1 else object)
-        return np.ldexp((kept / self.divisor).astype(np.float64), -self.fraction)
+    def _fits(self, shape):
+        if self.exact_shape:
+            return tuple(shape) == self.shape
+        return [n for n in shape if n != 1] == [n for n in self.raw_shape if n != 1]
+
+    def _first_bad(self, frames, good):
+        at = tuple(int(i) for i in np.argwhere(~good)[0])
+        step, more = 2.0**-self.fraction, int((~good).sum()) - 1
+        return (
+            "input '%s': frame %d has %s at %s, which the input type can't represent: multiples of %g from %g to %g%s"
+            % (self.name, at[0], frames[at], at[1:], step, self.lo * step, self.hi * step,
+               " (and %d more values)" % more if more else "")
+        )  # fmt: skip
+
+    def real(self, raw):
+        """Raw integers as real numbers: the nearest float64 of each."""
+        kept = np.float64 if self.width <= 53 or self.divisor == 1 else object
+        return np.ldexp((raw.astype(kept) / self.divisor).astype(np.float64), -self.fraction)
 
 
-def bits(word, register, name):
-    """A field of a register's word."""
-    low, width = FIELDS[register][name]
-    return word >> low & ((1 << width) - 1)
+class Accelerator:
+    """A chip of hwgen. machine: a Machine. model: the model's .json, as path or dict, that the chip has to be of.
 
-
-class Accelerator(object):
-    """The network in the chip. machine: `Linux`, `Pynq`, `Serial`, or a simulated one. model: model.json, as its path or
-    contents; None takes any chip of hwgen. Resets the chip. Raises DriverError where it isn't the right one."""
+    Raises NotLoaded where this is no chip of hwgen, WrongModel where it computes another model.
+    patience: seconds in which something has to move while frames run.
+    """
 
     def __init__(self, machine, model=None, patience=PATIENCE):
-        self.machine, self.patience = machine, patience
-        if model is not None and not isinstance(model, dict):
-            try:
-                with open(str(model)) as file:
-                    model = json.load(file)
-                model["hash"], model["inputs"], model["outputs"]
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise DriverError("%s can't be read as a model's description: %s" % (model, error))
-        if self.get("MAGIC") != MAGIC:
-            raise DriverError("the chip isn't of hwgen: it has 0x%08x where the magic number is" % self.get("MAGIC"))
-        major = bits(self.get("VERSION"), "VERSION", "MAJOR")
-        if major != MAJOR:
-            raise DriverError("the chip's registers have version %d, this driver is for %d: copy its own" % (major, MAJOR))
-        self.hash = b"".join(struct.pack("<I", self.get("MODEL_HASH%d" % k)) for k in range(4)).hex()
-        if model is not None and model["hash"] != self.hash:
-            raise DriverError(
-                "the chip holds another model: its hash is %s, that of %s is %s; load the bitstream beside it"
-                % (self.hash, model.get("model", "the model"), model["hash"])
+        self.machine, self.patience, self._clean = machine, patience, False
+        self._layout = None
+        read = machine.read
+        magic = read(REGISTERS["MAGIC"])
+        if magic != MAGIC:
+            raise NotLoaded(
+                f"this is no chip of hwgen: its first register reads 0x{magic:08x}; load the model's bitstream"
             )
-        features = self.get("FEATURES")
-        self.dma = bool(bits(features, "FEATURES", "DMA"))
-        self.clock_hz = self.get("CLOCK")
-        counts = [bits(features, "FEATURES", name) for name in ("INPUTS", "OUTPUTS")]
-        named = [model[key] if model else [None] * count for key, count in zip(("inputs", "outputs"), counts)]
-        self.inputs = [Port(self, "INPUT", k, named[0][k]) for k in range(counts[0])]
-        self.outputs = [Port(self, "OUTPUT", k, named[1][k]) for k in range(counts[1])]
-        self.reset()
+        version = decode("VERSION", read(REGISTERS["VERSION"]))
+        if version["MAJOR"] != MAJOR:
+            raise NotLoaded(
+                "the chip has registers of version %d, this driver is for %d: take the driver from the folder of the bitstream"
+                % (version["MAJOR"], MAJOR)
+            )
+        words = [read(REGISTERS["MODEL_HASH%d" % k]) for k in range(4)]
+        self.hash = "".join(f"{byte:02x}" for word in words for byte in struct.pack("<I", word))
+        self.model = load_model(model)
+        if self.model and self.model["hash"] != self.hash:
+            raise WrongModel(
+                "the chip computes another model: its hash is {}, that of '{}' is {}; load the bitstream of this model".format(
+                    self.hash, self.model["model"], self.model["hash"]
+                )
+            )
+        self.features = decode("FEATURES", read(REGISTERS["FEATURES"]))
+        self.clock_hz = read(REGISTERS["CLOCK"])
+        self.inputs = [Channel("INPUT", k, read, self.model) for k in range(self.features["INPUTS"])]
+        self.outputs = [Channel("OUTPUT", k, read, self.model) for k in range(self.features["OUTPUTS"])]
 
     @classmethod
-    def open(cls, model=None, serial=None, patience=PATIENCE):
-        """The chip of this board, or that at a serial line ("/dev/ttyUSB0")."""
-        machine = Serial.open(serial) if serial else Linux()
+    def open(cls, model=None, machine=None, **settings):
+        """Finds the machine itself. settings: of Linux."""
+        machine = Linux(**settings) if machine is None else machine
         try:
-            return cls(machine, model, patience)
+            return cls(machine, model)
         except Exception:
             machine.close()
             raise
 
+    def close(self):
+        """Stops what still runs, and gives back memory and registers."""
+        try:
+            if not self._clean:
+                self.reset()
+        finally:
+            self.machine.close()
+
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *exc_info):
         self.close()
 
-    def close(self):
-        self.machine.close()
+    # --- to run frames ---
 
-    def get(self, name, bank=None, k=0):
-        """A register, by its name in docs/zynq-shell.md."""
-        return self.machine.read(offset(name, bank, k))
+    def raw(self, frames):
+        """Frames as `run` takes them, as raw integers (n, H, W, C) of each input."""
+        names = [channel.name for channel in self.inputs]
+        if isinstance(frames, dict):
+            if len(names) == 1 and names[0] not in frames and "x" in frames:
+                frames = {names[0]: frames["x"]}
+            missing = [name for name in names if name not in frames]
+            if missing or len(frames) > len(names):
+                raise FramesError(f"frames are for {sorted(frames)}; the model's inputs are {names}")
+            given = [frames[name] for name in names]
+        elif len(names) == 1:
+            given = [frames]
+        elif isinstance(frames, (list, tuple)) and len(frames) == len(names):
+            given = frames
+        else:
+            raise FramesError(f"give an array for each of the model's inputs {names}, as a list or a dict")
+        raws = [channel.raw(array) for channel, array in zip(self.inputs, given)]
+        if len(set(map(len, raws))) > 1:
+            raise FramesError("inputs have different numbers of frames: %s" % [len(raw) for raw in raws])
+        return raws
 
-    def set(self, name, value, bank=None, k=0):
-        self.machine.write(offset(name, bank, k), value)
+    def run(self, frames, raw=False, top1=False, progress=None):
+        """The scores of any number of frames: an array (n, ...), a list of them where the model has several outputs.
+
+        frames: real values as the model takes them, (n, ...); for several inputs a list in the model's order, or a dict.
+        raw: scores as the chip's integers. top1: for each frame the index of its greatest score, the first on ties.
+        progress: called with the number of frames that are done. Raises FramesError, FrameFailed, Hangs, BufferTooSmall.
+        """
+        raws = self.raw(frames)
+        count = len(raws[0])
+        data = [
+            array.reshape(count, -1).view(np.uint8).reshape(count, c.frame_bytes) for array, c in zip(raws, self.inputs)
+        ]
+        results = [np.empty((count, channel.frame_bytes), np.uint8) for channel in self.outputs]
+        if count:
+            try:
+                self._prepare()
+                if self.features["DMA"]:
+                    self._run_dma(data, results, count, progress)
+                else:
+                    sizes = [result.size for result in results]
+                    for result, found in zip(results, self.machine.transfer([one.tobytes() for one in data], sizes)):
+                        result[:] = np.frombuffer(found, np.uint8).reshape(result.shape)
+            except BaseException:
+                self._stop()
+                raise
+        found = []
+        for channel, result in zip(self.outputs, results):
+            values = result.reshape(-1).view(channel.dtype)
+            if top1:
+                values = values.reshape(count, -1)
+                found.append(values.argmax(axis=1) if count else np.zeros(0, np.int64))
+                continue
+            values = (
+                values.astype(np.int64 if self.is_small(channel) else channel.dtype) if raw else channel.real(values)
+            )
+            found.append(values.reshape((count,) + channel.shape))
+        return found[0] if len(found) == 1 else found
+
+    @staticmethod
+    def is_small(channel):
+        """Its raw integers fit int64."""
+        return channel.signed or channel.width < 64
+
+    @property
+    def top1(self):
+        """Of each output the index of the greatest value in the latest frame, by the chip; None where it doesn't find it."""
+        return [self.machine.read(one.offsets["TOP1"]) if one.top1 else None for one in self.outputs]
 
     def reset(self):
-        """As after power-up: what was begun on the bus is finished, queues, counters and errors are empty; then enabled."""
-        self.set("CONTROL", 1 << FIELDS["CONTROL"]["RESET"][0])
-        until = self.machine.time() + self.patience
-        while bits(self.get("CONTROL"), "CONTROL", "RESET"):
-            if self.machine.time() > until:
-                raise DriverError("the chip doesn't end its reset: memory doesn't answer; only a restart helps")
-            self.machine.wait(1e-4)
-        self.set("CONTROL", 1 << FIELDS["CONTROL"]["ENABLE"][0])
+        """The chip as after power-up; returns when memory has answered all that it was asked. Raises Hangs."""
+        machine, until = self.machine, self.machine.time() + self.patience
+        machine.write(REGISTERS["CONTROL"], 2)
+        while machine.read(REGISTERS["CONTROL"]) & 2:
+            if machine.time() > until:
+                raise Hangs("reset isn't done", ["memory doesn't answer bursts that were begun: only a reboot helps"])
+        self._clean = True
 
-    def run(self, frames, raw=False, top1=False):
-        """Scores of frames, (n, ...) each as the model gives them before any softmax; a list where there are several
-        outputs. frames: (n, ...) as the model takes them, or a list for several inputs, or a dict by their names.
-        raw: integers of the chip's types instead, both ways. top1: the index of the greatest score instead, the first on
-        ties. Raises DriverError."""
-        if isinstance(frames, dict):
-            missing = [port.name for port in self.inputs if port.name not in frames]
-            if missing or len(frames) != len(self.inputs):
-                raise DriverError("frames are needed for: %s" % ", ".join(port.name for port in self.inputs))
-            frames = [frames[port.name] for port in self.inputs]
-        elif len(self.inputs) == 1:
-            frames = [frames]
-        if len(frames) != len(self.inputs):
-            raise DriverError("the model has %d inputs, frames are given for %d" % (len(self.inputs), len(frames)))
-        ready = [port.to_raw(each, raw) for port, each in zip(self.inputs, frames)]
-        count = len(ready[0])
-        if any(len(each) != count for each in ready):
-            raise DriverError("the inputs have different numbers of frames: %s" % ", ".join(str(len(e)) for e in ready))
+    def _stop(self):
+        """After an error, so that no engine writes into memory that is somebody else's then."""
         try:
-            found = (self._engines if self.dma else self._line)(ready, count)
-        except BaseException:  # also Ctrl-C: nothing of these frames may come out later
             self.reset()
-            raise
-        if top1:
-            results = [each.argmax(axis=1) for each in found]
-        else:
-            results = [each if raw else port.to_real(each) for port, each in zip(self.outputs, found)]
-            results = [each.reshape((count,) + port.shape) for port, each in zip(self.outputs, results)]
-        return results[0] if len(results) == 1 else results
+        except Exception:  # the error that led here is the one to show
+            self._clean = False
 
-    def _line(self, ready, count):
-        """By a serial line."""
-        sizes = [count * port.bytes for port in self.outputs]
-        scores = self.machine.link.run([each.tobytes() for each in ready], sizes)
-        return [np.frombuffer(data, port.dtype).reshape(count, -1) for port, data in zip(self.outputs, scores)]
+    def _prepare(self):
+        if not self._clean:
+            self.reset()
+        if self.features["DMA"] and self._layout is None:
+            self._layout = self._place()
+            self.machine.sync_for_device(0, len(self.machine.buffer))
+        self._clean = False
+        self.machine.write(REGISTERS["INTERRUPT_ENABLE"], 3)
+        self.machine.write(REGISTERS["CONTROL"], 1)
 
-    def _engines(self, ready, count):
-        """By the chip's DMA engines: as many frames on their way as its queues and the buffer hold."""
-        ports = self.inputs + self.outputs
-        places, slot = [], 0
-        for port in ports:
-            places.append(slot)
-            slot += -(-port.bytes // ALIGN) * ALIGN
-        depth = min(bits(self.get("QUEUE", port.bank, port.k), port.bank + ".QUEUE", "DEPTH") for port in ports)
-        slots = min(depth, len(self.machine.buffer) // slot)
-        if not slots:
-            raise DriverError(
-                "a frame and its scores take %d bytes, the buffer has %d: make the u-dma-buf larger"
-                % (slot, len(self.machine.buffer))
+    def _place(self):
+        """(frames that fit, for each channel (offset in the buffer, bytes from one frame to the next))."""
+        strides = [-(-channel.frame_bytes // LINE) * LINE for channel in self.inputs + self.outputs]
+        need, buffer = sum(strides), self.machine.buffer
+        if buffer is None:
+            raise BufferTooSmall(
+                "there is no memory that processor and chip share: load u-dma-buf with %d bytes or more, "
+                "as in 'modprobe u-dma-buf udmabuf0=%d'" % (need, max(need * SLOTS, 1 << 20))
             )
-        base = [self.get("DONE", port.bank, port.k) for port in self.outputs]
-        found = [np.empty((count, port.bytes // port.dtype.itemsize), port.dtype) for port in self.outputs]
-        wanted = FIELDS["INTERRUPT_ENABLE"]
-        self.set("INTERRUPT_ENABLE", 1 << wanted["DONE"][0] | 1 << wanted["ERROR"][0])
-        sent = done = 0
-        moved = self.machine.time()
-        while done < count:
-            while sent < count and sent - done < slots:
-                self._push(sent, sent % slots * slot, places, ready)
-                sent += 1
-            self.set("INTERRUPT_STATUS", 7)  # before the counters are looked at, so that none that comes now is missed
-            self._check_errors()
-            now = min(self.get("DONE", port.bank, port.k) - start & 0xFFFFFFFF for port, start in zip(self.outputs, base))
-            if now > done:
-                for frame in range(done, now):
-                    for port, place, into in zip(self.outputs, places[len(self.inputs) :], found):
-                        at = frame % slots * slot + place
-                        into[frame] = np.array(self.machine.buffer[at : at + port.bytes]).view(port.dtype)
-                done, moved = now, self.machine.time()
-            elif self.machine.time() - moved > self.patience:
-                story = "; ".join(self.explain())
-                raise DriverError("no score in %g s, %d of %d frames are done: %s" % (self.patience, done, count, story))
-            elif done < count:
-                self.machine.wait(self.patience)
-        return found
+        slots = min(SLOTS, len(buffer) // need)
+        if not slots:
+            raise BufferTooSmall(
+                "the shared memory has %d bytes; a frame and its scores take %d, %d are good"
+                % (len(buffer), need, need * SLOTS)
+            )
+        if self.machine.address % 8 or self.machine.address + len(buffer) > WRAP:
+            raise BufferTooSmall(f"the shared memory is at 0x{self.machine.address:x}: not a multiple of 8 below 4 GB")
+        places, at = [], 0
+        for stride in strides:
+            places.append((at, stride))
+            at += stride * slots
+        return slots, places
 
-    def _push(self, frame, start, places, ready):
-        """Queues room for the scores of a frame, then the frame."""
-        inputs = len(self.inputs)
-        for port, place, data in zip(self.inputs, places, ready):
-            at = start + place
-            self.machine.buffer[at : at + port.bytes] = data[frame].view(np.uint8)
-        for port, place in list(zip(self.outputs, places[inputs:])) + list(zip(self.inputs, places)):
-            self.set("ADDRESS", self.machine.address + start + place, port.bank, port.k)
-            self.set("PUSH", frame & 0xFFFFFFFF, port.bank, port.k)
+    def _run_dma(self, data, results, count, progress):
+        machine, read, write = self.machine, self.machine.read, self.machine.write
+        slots, places = self._layout
+        start = [read(channel.offsets["DONE"]) for channel in self.outputs]
+        pushed = finished = 0
+        moved, seen = machine.time(), None
+        while finished < count:
+            write(REGISTERS["INTERRUPT_STATUS"], 7)  # before DONE is read: what is done later raises it again
+            done = [(read(channel.offsets["DONE"]) - first) % WRAP for channel, first in zip(self.outputs, start)]
+            errors = read(REGISTERS["ERRORS"])
+            if errors:
+                raise self._failed(errors)
+            ready = min(done)
+            if ready > finished:
+                self._take(results, finished, ready)
+                finished = ready
+                if progress is not None:
+                    progress(finished)
+            more = min(count - pushed, slots - (pushed - finished))
+            for channel in self.inputs + self.outputs if more else ():
+                more = min(more, decode("QUEUE", read(channel.offsets["QUEUE"]))["ROOM"])
+            if more:
+                self._push(data, pushed, pushed + more)
+                pushed += more
+            if more or finished == count:
+                moved = machine.time()
+                continue
+            waits_for_room = pushed < count and pushed - finished < slots
+            machine.wait(0.001 if waits_for_room else 0.1)
+            state = [read(c.offsets[name]) for c in self.inputs + self.outputs for name in ("DONE", "FRAMES", "QUEUE")]
+            if state != seen:
+                moved, seen = machine.time(), state
+            elif machine.time() - moved > self.patience:
+                raise Hangs(
+                    "nothing moved for %g s, %d of %d frames are done" % (self.patience, finished, count),
+                    self.explain(),
+                )
 
-    def _check_errors(self):
-        if not self.get("ERRORS"):
-            return
-        failed = [port for port in self.inputs + self.outputs if self.get("FAILED", port.bank, port.k)]
-        numbers = ["frame %d (%s)" % (self.get("FAILED_NUMBER", port.bank, port.k), port.name) for port in failed]
-        raise DriverError("; ".join((["first hit: " + ", ".join(numbers)] if numbers else []) + self.explain()))
+    def _push(self, data, first, last):
+        """Frames `first` to `last` into the buffer, and into the queues: room for their scores before them."""
+        slots, places = self._layout
+        buffer, base, write, inputs = self.machine.buffer, self.machine.address, self.machine.write, len(self.inputs)
+        for at, frame_range in _runs(first, last, slots):
+            for channel, (offset, stride), frames in zip(self.inputs, places, data):
+                begin, end = offset + at * stride, offset + (at + len(frame_range)) * stride
+                ring = buffer[begin:end].reshape(-1, stride)
+                ring[:, : channel.frame_bytes] = frames[frame_range.start : frame_range.stop]
+                self.machine.sync_for_device(begin, end - begin)
+            for k, frame in enumerate(frame_range, at):
+                for channel, (offset, stride) in zip(self.outputs, places[inputs:]):
+                    write(channel.offsets["ADDRESS"], base + offset + k * stride)
+                    write(channel.offsets["PUSH"], frame % WRAP)
+                for channel, (offset, stride) in zip(self.inputs, places):
+                    write(channel.offsets["ADDRESS"], base + offset + k * stride)
+                    write(channel.offsets["PUSH"], frame % WRAP)
 
-    # --- when it hangs ------------------------------------------------------------------------------------------
+    def _take(self, results, first, last):
+        """The scores of frames that are done."""
+        slots, places = self._layout
+        for at, frame_range in _runs(first, last, slots):
+            for channel, (offset, stride), result in zip(self.outputs, places[len(self.inputs) :], results):
+                begin, end = offset + at * stride, offset + (at + len(frame_range)) * stride
+                self.machine.sync_for_cpu(begin, end - begin)
+                ring = self.machine.buffer[begin:end].reshape(-1, stride)
+                result[frame_range.start : frame_range.stop] = ring[:, : channel.frame_bytes]
+
+    def _failed(self, errors):
+        """The exception for what ERRORS says; with the first frame that met it."""
+        names = [name for name, bit in decode("ERRORS", errors).items() if bit]
+        said = "; ".join(f"{name}: {MEANING[name]}" for name in names)
+        hit = []
+        for channel in self.inputs + self.outputs:
+            if self.machine.read(channel.offsets["FAILED"]):
+                hit.append((self.machine.read(channel.offsets["FAILED_NUMBER"]), channel.name))
+        if not hit:
+            return FrameFailed(said)
+        frame, name = min(hit)
+        return FrameFailed("frame %d, at '%s': %s" % (frame, name, said), frame)
+
+    # --- what the chip does, and why it hangs ---
 
     def status(self):
-        """Registers that change, by name; of inputs and outputs by (their name, register)."""
-        found = {name: self.get(name) for name in STATE if name != "CYCLES_HIGH"}
-        found["CYCLES"] = found.pop("CYCLES_LOW") + (self.get("CYCLES_HIGH") << 32)
-        for port in self.inputs + self.outputs:
-            for name in CHANNEL_STATE + (("STARVED",) if port.bank == "INPUT" else ("BLOCKED",)):
-                found[port.name, name] = self.get(name, port.bank, port.k)
-        for k in range(self.get("FIFOS")):
-            self.set("FIFO_SELECT", k)
-            found["fifo %d" % k, "FILL"] = self.get("FIFO_FILL")
+        """Every register that can be read, decoded: name -> number, or field -> number; INPUT0, OUTPUT0, ... -> such a dict."""
+        read = self.machine.read
+        found = {name: decode(name, read(offset)) for name, offset in REGISTERS.items()}
+        for channel in self.inputs + self.outputs:
+            found["%s%d" % (channel.kind, channel.k)] = {
+                name: decode(name, read(offset))
+                for name, offset in channel.offsets.items()
+                if name != "PUSH" and (self.features["DMA"] or name not in DMA_ONLY)
+            }
+        return found
+
+    def fills(self):
+        """The highest fill of each FIFO since reset, in beats, in the order of the report."""
+        found = []
+        for k in range(self.machine.read(REGISTERS["FIFOS"])):
+            self.machine.write(REGISTERS["FIFO_SELECT"], k)
+            found.append(self.machine.read(REGISTERS["FIFO_FILL"]))
         return found
 
     def explain(self):
-        """What the registers say, in words; the first line matters most."""
-        lines = []
-        errors = self.get("ERRORS")
-        for name in sorted(FIELDS["ERRORS"], key=lambda name: FIELDS["ERRORS"][name]):
-            if bits(errors, "ERRORS", name):
-                lines.append("%s: %s" % (name, MEANINGS[name]))
-        control, state = self.get("CONTROL"), self.get("STATUS")
-        if bits(state, "STATUS", "RESETTING"):
-            lines.append("a reset is under way: memory hasn't answered yet")
-        elif not bits(control, "CONTROL", "ENABLE"):
-            lines.append("the chip isn't enabled: frames wait in the queues")
-        first = self._counters()
-        self.machine.wait(1e-3)
-        for (port, name), before in sorted(first.items()):
-            after = self._counters()[port, name]
-            if after == before:
-                continue
-            if name == "STARVED":
-                lines.append("%s starves: the network waits for its frames; none queued, or memory is slow" % port)
-            elif name == "BLOCKED":
-                lines.append("%s is blocked: nobody takes its scores; no room queued, or memory is slow" % port)
-            else:
-                lines.append("%s moves on" % port)
-        if bits(state, "STATUS", "IDLE"):
-            lines.append("idle: no frame is queued or on its way")
-        elif not lines:
-            lines.append("nothing moves, nothing starves, nothing is blocked: the network stands still; reset it")
-        counts = ["%s %d" % (port.name, self.get("FRAMES", port.bank, port.k)) for port in self.inputs + self.outputs]
-        return lines + ["frames since reset: " + ", ".join(counts)]
+        """What the chip does, and what it waits for, line by line in plain words. The counters are read twice."""
+        before = self.status()
+        self.machine.wait(0.02)
+        now = self.status()
+        lines = [f"{name}: {MEANING[name]}" for name, bit in now["ERRORS"].items() if bit]
+        if now["STATUS"]["RESETTING"]:
+            return lines + ["a reset is under way, until memory has answered all bursts that were begun"]
+        if not now["CONTROL"]["ENABLE"]:
+            lines.append("not enabled: frames that are queued don't begin (register CONTROL)")
+        waits, moves = [], False
+        for channel in self.inputs + self.outputs:
+            key = "%s%d" % (channel.kind, channel.k)
+            counter = "STARVED" if channel.kind == "INPUT" else "BLOCKED"
+            rises = now[key][counter] != before[key][counter]
+            moves = moves or now[key]["FRAMES"] != before[key]["FRAMES"]
+            if rises and now["STATUS"]["BUSY"]:
+                waits.append(self._waits(channel, now[key]))
+        lines += waits
+        if now["STATUS"]["IDLE"]:
+            lines.append("idle: no frame of an input is queued or under way")
+        elif moves:
+            lines.append("frames pass: the chip works")
+        elif not waits and now["CONTROL"]["ENABLE"]:
+            lines.append(
+                "the network itself stands still: it neither waits for frames nor for room for scores; report this"
+            )
+            if self.features["FILLS"]:
+                lines.append("highest fills of its FIFOs, in beats: {}".format(", ".join(map(str, self.fills()))))
+        for channel in self.inputs + self.outputs:
+            state = now["%s%d" % (channel.kind, channel.k)]
+            queue = (
+                ", %d wait in the queue, %d done" % (state["QUEUE"]["WAITING"], state["DONE"])
+                if self.features["DMA"]
+                else ""
+            )
+            lines.append("'%s': %d frames passed the network's port%s" % (channel.name, state["FRAMES"], queue))
+        return lines
 
-    def _counters(self):
-        found = {}
-        for port in self.inputs + self.outputs:
-            for name in ("FRAMES", "STARVED" if port.bank == "INPUT" else "BLOCKED"):
-                found[port.name, name] = self.get(name, port.bank, port.k)
-        return found
+    def _waits(self, channel, state):
+        """Of an input that starves, or an output that is blocked."""
+        what = "waits for frames at '%s'" if channel.kind == "INPUT" else "can't get rid of scores at '%s'"
+        line = "the network " + what % channel.name
+        if not self.features["DMA"]:
+            return line + ": the serial line is slower, or the host sends and fetches none"
+        if state["QUEUE"]["WAITING"]:
+            return (
+                line
+                + ", though its queue isn't empty: memory is slow, or its port stands still (reboot if nothing moves)"
+            )
+        return (
+            line
+            + ": "
+            + ("no frame is queued there" if channel.kind == "INPUT" else "no room for scores is queued there")
+        )
+
+
+def decode(name, word):
+    """A register's word by its fields; the number itself where it has none."""
+    fields = FIELDS.get(name)
+    if fields is None:
+        return word
+    return {field: word >> low & ((1 << width) - 1) for field, (low, width) in fields.items()}
+
+
+def load_model(model):
+    """A model's .json, from its path; a dict is one already. Raises DriverError."""
+    if model is None:
+        return None
+    found = model
+    if not isinstance(model, dict):
+        try:
+            with open(str(model), encoding="utf-8") as file:
+                found = json.load(file)
+        except (OSError, ValueError) as error:
+            raise DriverError(f"{model} isn't a model's .json: {error}") from None
+    if not isinstance(found, dict) or not {"model", "hash", "inputs", "outputs"} <= set(found):
+        raise DriverError(f"{model} isn't a model's .json: give that which hwgen wrote beside the bitstream")
+    return found
+
+
+def _runs(first, last, slots):
+    """(slot, frames) of frames first to last in a ring of slots, cut where it wraps."""
+    while first < last:
+        at = first % slots
+        end = min(last, first + slots - at)
+        yield at, range(first, end)
+        first = end
+
+
+def _text(path):
+    """Of a small file, stripped; None where there is none."""
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+# --- Linux: what is loaded, how to load, at what clock ----------------------------------------------------------------
+
+
+def _manager(root):
+    """The folder of the FPGA manager, or None."""
+    return next(iter(sorted(glob.glob(os.path.join(root, "sys/class/fpga_manager/*")))), None)
+
+
+def check_loaded(root="/"):
+    """Raises NotLoaded where the FPGA manager says that the logic is empty; a register would then never answer."""
+    folder = _manager(root)
+    state = _text(os.path.join(folder, "state")) if folder else None
+    if state is not None and state != "operating":
+        raise NotLoaded(
+            f"no bitstream is loaded, the FPGA manager says '{state}'; load one first: hwgen_driver.py load MODEL.bit.bin"
+        )
+
+
+def find_uio(root="/", base=BASE):
+    """Name of the UIO device that is called after hwgen, or else of the one at the registers' address; None without any."""
+    folders = sorted(glob.glob(os.path.join(root, "sys/class/uio/uio*")))
+    for folder in folders:
+        if "hwgen" in (_text(os.path.join(folder, "name")) or ""):
+            return os.path.basename(folder)
+    for folder in folders:
+        if int(_text(os.path.join(folder, "maps/map0/addr")) or "0", 0) == base:
+            return os.path.basename(folder)
+    return None
+
+
+def mark(root="/"):
+    """Notes, until the next reboot, that a chip of hwgen is loaded."""
+    with open(os.path.join(root, "run/hwgen_loaded"), "w") as file:
+        file.write("a chip of hwgen was loaded\n")
+
+
+def unmark(root="/"):
+    """Whether `mark` noted a chip of hwgen, which is forgotten."""
+    try:
+        os.remove(os.path.join(root, "run/hwgen_loaded"))
+        return True
+    except OSError:
+        return False
+
+
+def stop(machine):
+    """Lets a chip of hwgen finish its bursts: one that is cut off leaves the processor's memory port waiting for good."""
+    if machine.read(REGISTERS["MAGIC"]) != MAGIC:
+        return
+    machine.write(REGISTERS["CONTROL"], 2)
+    until = time.monotonic() + 1
+    while machine.read(REGISTERS["CONTROL"]) & 2:
+        if time.monotonic() > until:
+            raise Hangs(
+                "the running chip doesn't end its reset", ["memory doesn't answer it; reboot before you load another"]
+            )
+
+
+def load(path, root="/", machine=None):
+    """Loads a .bit.bin through Linux's FPGA manager. A chip of hwgen that runs is stopped first. Raises DriverError.
+
+    machine: that of the running chip; found by itself where an earlier `load` noted one (to read a register of an unknown
+    bitstream may stop the processor).
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise DriverError(f"can't read {path}: {error.strerror}") from None
+    if b"\x66\x55\x99\xaa" not in data[:4096]:
+        raise DriverError(f"{path} isn't for the FPGA manager: give the .bit.bin that hwgen writes beside the .bit")
+    folder = _manager(root)
+    if folder is None or not os.path.exists(os.path.join(folder, "firmware")):
+        raise DriverError(
+            "this Linux can't load a bitstream from here (no /sys/class/fpga_manager/fpga0/firmware): use fpgautil, a device "
+            "tree overlay, U-Boot ('fpga loadb') or PYNQ"
+        )
+    running = Linux(root) if machine is None and unmark(root) else machine
+    if running is not None:
+        stop(running)
+        if machine is None:
+            running.close()
+    name = os.path.basename(path)
+    try:
+        firmware = os.path.join(root, "lib/firmware")
+        os.makedirs(firmware, exist_ok=True)
+        with open(os.path.join(firmware, name), "wb") as file:
+            file.write(data)
+        for what, value in (("flags", "0"), ("firmware", name)):
+            with open(os.path.join(folder, what), "w") as file:
+                file.write(value)
+    except OSError as error:
+        raise DriverError(
+            f"the FPGA manager refused {name} ({error}); are you root, and is it for this chip?"
+        ) from None
+    check_loaded(root)
+    mark(root)
+
+
+def set_clock(clock_hz, root="/"):
+    """FCLK0 to this rate or just below, where Linux offers it. Returns a line that says what was done, or has to be."""
+    patterns = (
+        "sys/devices/soc0/fclk0/set_rate",
+        "sys/devices/soc0/*/fclk0/set_rate",
+        "sys/devices/soc0/*/*/fclk/fclk0/set_rate",
+    )
+    found = [path for pattern in patterns for path in sorted(glob.glob(os.path.join(root, pattern)))]
+    need = "FCLK0 has to be %g MHz or slower" % (clock_hz / 1e6)
+    if not found:
+        return (
+            need
+            + ": this Linux doesn't offer it here; set it in the device tree (fclk, assigned-clock-rates), U-Boot or PYNQ"
+        )
+    try:
+        with open(found[0], "w") as file:
+            file.write("%d" % clock_hz)
+        rate = int(_text(found[0]).split()[0])
+    except (OSError, ValueError, IndexError) as error:
+        raise DriverError(f"{need}: {found[0]} refused it ({error})") from None
+    if rate > clock_hz:
+        raise DriverError(f"{need}: the board made {rate / 1e6:g} MHz of it; ask for a lower clock in {found[0]}")
+    return "FCLK0 is %g MHz" % (rate / 1e6)
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
 
 
-def _frames(path, chip):
-    """Frames of a .npy, or an .npz with x (or an array for each input under its name), and labels y where it has them."""
+def _beside():
+    """The model's .json in this file's folder, where there is one alone."""
+    found = glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.json"))
+    return found[0] if len(found) == 1 else None
+
+
+def _read_frames(path):
+    """(frames, labels or None) of .npy, or .npz with x or an array for each input."""
     try:
-        found = np.load(path)
-    except (OSError, ValueError) as error:
-        raise DriverError("%s can't be read: %s" % (path, error))
-    if not hasattr(found, "files"):
-        return found, None
-    labels = found["y"] if "y" in found.files else None
-    if "x" in found.files:
-        return found["x"], labels
-    missing = [port.name for port in chip.inputs if port.name not in found.files]
-    if missing:
-        raise DriverError("%s has no array x, and none for: %s" % (path, ", ".join(missing)))
-    return {port.name: found[port.name] for port in chip.inputs}, labels
+        stored = np.load(path, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            return stored, None
+        arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise FramesError(f"can't read frames from {path}: {error}") from None
+    labels = arrays.pop("y", None)
+    frames = {name: array for name, array in arrays.items() if not name.startswith(("expected", "y"))}
+    return frames, labels
 
 
-def _model(given):
-    """The description that is meant: the one given, else the only one beside this file, else none."""
-    if given:
-        return given
-    beside = glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.json"))
-    return beside[0] if len(beside) == 1 else None
+def _say_status(chip):
+    for name, value in sorted(chip.status().items()):
+        if not isinstance(value, dict):
+            print("%-18s 0x%08x  %d" % (name, value, value))
+            continue
+        for field, inner in value.items():
+            shown = " ".join("%s=%d" % pair for pair in inner.items()) if isinstance(inner, dict) else "%d" % inner
+            print("%-18s %s" % (f"{name}.{field}", shown))
+    print(f"model hash {chip.hash}, built for {chip.clock_hz / 1e6:g} MHz")
+    for line in chip.explain():
+        print(line)
 
 
-def _run(options, chip):
-    frames, labels = _frames(options.file, chip)
-    start = time.time()
-    scores = chip.run(frames)
-    seconds = time.time() - start
-    every = scores if isinstance(scores, list) else [scores]
-    print("%d frames in %.3f s, %.0f/s" % (len(every[0]), seconds, len(every[0]) / max(seconds, 1e-9)))
-    if labels is not None:
-        print("%.2f %% right" % (100.0 * np.mean(every[0].reshape(len(labels), -1).argmax(axis=1) == labels.reshape(-1))))
-    if options.output:
-        np.savez(options.output, *every) if len(every) > 1 else np.save(options.output, every[0])
-    else:
-        for k, score in enumerate(every[0].reshape(len(every[0]), -1)[:10]):
-            print("frame %d: class %d, score %g" % (k, score.argmax(), score.max()))
+def _say_run(chip, options):
+    frames, labels = _read_frames(options.file)
+    start = time.monotonic()
+    scores = chip.run(frames, raw=options.raw)
+    seconds = time.monotonic() - start
+    scores = scores if isinstance(scores, list) else [scores]
+    count = len(scores[0])
+    print("%d frames in %.3f s, %.0f frames/s" % (count, seconds, count / max(seconds, 1e-9)))
+    best = scores[0].reshape(count, -1).argmax(axis=1) if count else np.zeros(0, int)
+    print("greatest score of the first frames: {}".format(" ".join(map(str, best[:20]))))
+    if labels is not None and len(labels) == count and count:
+        print("%.2f %% as the labels say" % (100 * float((best == np.reshape(labels, -1)).mean())))
+    for k, array in enumerate(scores if options.output else []):
+        base, end = os.path.splitext(options.output)
+        np.save("{}{}{}".format(base, k or "", end or ".npy"), array)
 
 
-def main(arguments=None):
-    """Returns the exit code."""
-    parser = argparse.ArgumentParser(description="Frames through a network in a chip of hwgen.")
-    parser.add_argument("command", choices=("load", "run", "status"))
-    parser.add_argument("file", nargs="?", help="load: the .bit.bin; run: frames, .npy or .npz")
-    parser.add_argument("--model", help="model.json (default: the only .json beside this file)")
-    parser.add_argument("--serial", help="the chip is at this serial line, as /dev/ttyUSB0")
-    parser.add_argument("-o", "--output", help="run: write all scores here, .npy or .npz")
+def main(arguments=None, root="/"):
+    """The exit code: 0, or 1 with one line that says what is wrong."""
+    parser = argparse.ArgumentParser(prog="hwgen_driver.py", description="Drives a chip of hwgen.")
+    parser.add_argument("--model", default=_beside(), help="the model's .json; by default the one beside this file")
+    parser.add_argument("--serial", metavar="DEVICE", help="of a board at a serial line, as /dev/ttyUSB0")
+    commands = parser.add_subparsers(dest="command", metavar="load, status or run")
+    commands.required = True
+    commands.add_parser("load", help="load a bitstream, set the clock").add_argument("file", help="a .bit.bin")
+    commands.add_parser("status", help="the registers, and what they mean; changes nothing")
+    run = commands.add_parser("run", help="run frames, print the classes")
+    run.add_argument("file", help="frames as the model takes them: .npy, or .npz with x and perhaps labels y")
+    run.add_argument("-o", "--output", metavar="SCORES.npy", help="write the scores")
+    run.add_argument("--raw", action="store_true", help="scores as the chip's integers")
     options = parser.parse_args(arguments)
-    if options.command != "status" and not options.file:
-        parser.error("%s needs a file" % options.command)
     try:
         if options.command == "load":
-            load(options.file)
+            model = load_model(options.model)
+            load(options.file, root)
+            print(f"{options.file} is loaded")
+            if model and "clock_hz" in model:
+                print(set_clock(model["clock_hz"], root))
             return 0
+        machine = Serial.open(options.serial) if options.serial else Linux(root)
         if options.command == "run":
-            with Accelerator.open(_model(options.model), options.serial) as chip:
-                _run(options, chip)
+            with Accelerator.open(options.model, machine) as chip:
+                _say_run(chip, options)
             return 0
-        return _status(options)
-    except (DriverError, OSError) as error:
-        print("hwgen_driver: error: %s" % error, file=sys.stderr)
+        try:
+            _say_status(Accelerator(machine))
+        finally:
+            machine.close()
+        return 0
+    except (DriverError, OSError, ImportError) as error:
+        print(f"hwgen_driver.py: {error}", file=sys.stderr)
         return 1
-
-
-def _status(options):
-    """Prints registers without a reset, as another program left the chip."""
-    machine = Serial.open(options.serial) if options.serial else Linux()
-    chip = Watcher(machine, _model(options.model))
-    try:
-        for name, value in chip.status().items():
-            print("%-32s %d" % (name if isinstance(name, str) else " ".join(name), value))
-        print("\n".join(chip.explain()))
-    finally:
-        chip.close()
-    return 0
-
-
-class Watcher(Accelerator):
-    """Looks at a chip, and leaves it as it is."""
-
-    def reset(self):
-        """Nothing."""
 
 
 if __name__ == "__main__":
