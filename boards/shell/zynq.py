@@ -42,6 +42,7 @@ class Zynq(wiring.Component):
         m.submodules.reset = ResetSynchronizer(~resets[0])
         m.submodules.ps7 = Instance(
             "PS7",
+            a_DONT_TOUCH="true",  # Vivado sees no port that depends on it
             o_FCLKCLK=clocks,
             o_FCLKRESETN=resets,
             i_FCLKCLKTRIGN=Const(0, 4),

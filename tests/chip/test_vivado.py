@@ -85,6 +85,7 @@ def test_a_run_that_goes_through_and_one_that_finds_all_done(tmp_path, program, 
     assert synthesis == f"synth_design -top {chip[0].top} -part xc7z010clg400-1 -flatten_hierarchy rebuilt"
     assert "create_clock -name fclk0 -period 10.000 {pin:ps7/FCLKCLK[0]}" in lines
     assert not [line for line in lines if line.startswith("read_saif")]
+    assert re.search(r'\(\* DONT_TOUCH = "true" \*\)\s+PS7 ps7 \(', chip[0].text)  # the chip has no port to keep it for
     assert make(tmp_path, chip).skipped == STAGES and not calls(program)
     (tmp_path / "work" / "placement.dcp").write_text("damaged")
     assert make(tmp_path, chip).skipped == ("synthesis", "routing", "power", "bitstream")
