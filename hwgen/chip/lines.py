@@ -37,6 +37,8 @@ def summary(report: dict) -> list[str]:
     )
     text = f"chip: {cells}; runs at {chip['clock_mhz']:g} MHz, {chip['routed_mhz']:g} MHz reached after routing"
     text += f" ({', '.join(chip['tools'].values())})"
+    if "power_w" in chip and "vivado" not in report.get("power", {}):
+        text += f"; {chip['power_w']:.2g} W by Vivado, of no simulated frames"
     if chip["done_before"]:
         text += f"; done before: {', '.join(chip['done_before'])}"
     return [text]

@@ -154,7 +154,7 @@ def _check_log(vivado: Tool, board: Board, stage: str, code: int, log: Path) -> 
     if not code and not errors:
         return
     if not errors:
-        last = next((line for line in reversed(lines) if line.strip()), "nothing")
+        last = next((line for line in reversed(lines) if line.strip() and not line.startswith("INFO: ")), "nothing")
         raise ToolFailed(f"{vivado.version} ended with code {code} in {stage}; it said last: {last}; the log is {log}")
     at, line = errors[-1]
     said = line.removeprefix("ERROR: ")
