@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         help="simulate the Verilog on these frames (.npy; or .npz with x, or an array for each input under its name, and "
         "optionally y, expected, for further outputs y1, expected1, ...)",
     )
-    prove.add_argument("--frames", type=int, metavar="N", help="simulate only the first N frames")
+    prove.add_argument("--frames", type=int, metavar="N", help="take only the first N frames")
     prove.add_argument("--layer", metavar="NAME", help="simulate this layer alone, on what the integer model feeds it")
     prove.add_argument(
         "--simulator",
@@ -100,6 +100,11 @@ def parser() -> argparse.ArgumentParser:
         "--scripts",
         action="store_true",
         help="with --toolchain vivado: write what Vivado makes the bitstream from into DIR/chip/, to run on any machine",
+    )
+    chip.add_argument(
+        "--virtual",
+        metavar="FRAMES",
+        help="run the host driver against the whole chip in simulation on these frames (files as with --simulate)",
     )
     p.add_argument("--dump-ir", metavar="DIR", help="write the graph after each pass as text")
     p.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")

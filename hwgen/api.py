@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from hwgen import boards, compiler, html, report
-from hwgen.chip import limits
+from hwgen.chip import host_files, limits
 from hwgen.errors import OptionError
 from hwgen.frames import Frames, by_input, scores
 from hwgen.graph import evaluate
@@ -96,6 +96,8 @@ class Design:
         self.placed = None
         self.chip = None
         self.chip_scripts: dict[str, str] = {}
+        self.virtual: dict | None = None
+        self._virtual: Path | None = None
         self.accuracy: dict | None = None
         self._kept: dict[str, Path] = {}
         self._scratch: Path | None = None
@@ -198,6 +200,25 @@ class Design:
             if isinstance(frames, Frames):
                 self.accuracy = scores(frames, list(real.values()))
         return result.check()
+
+    def virtual_board(self, *, progress: Progress | None = None, **options):
+        """The host driver on the whole chip in simulation: a `hwgen.boards.shell.driver.Accelerator`. Close it.
+
+        options: memory (bytes), latency of memory (cycles), pauses (the share of cycles in which each channel of memory
+        moves nothing, at random) and seed. Raises OptionError for boards without a Zynq, ToolMissing, ToolFailed.
+        """
+        from hwgen import virtual
+
+        if self._virtual is None:
+            self._virtual = self._workdir()
+        return virtual.board(self, self._virtual, progress=progress, **options)
+
+    def run_virtual(self, frames, *, progress: Progress | None = None, **options) -> dict:
+        """Frames through the virtual board; every score is compared. Returns "virtual" of report.json. DifferenceError."""
+        from hwgen import virtual
+
+        self.virtual = virtual.run(self, frames, progress=progress, **options)
+        return self.virtual
 
     def _output_shapes(self) -> dict[str, tuple[int, ...]]:
         """Sink -> the shape of a frame of that output as the model gives it."""
@@ -308,6 +329,7 @@ class Design:
                 for file in self.chip.bit.parent.iterdir():
                     if file.suffix in {".v", ".lpf", ".xdc", ".tcl", ".rpt", ".log"}:
                         shutil.copyfile(file, output.path / "chip" / file.name)
+            host_files.write(self.compiled, self.board, self.clock_mhz, self.name, output.path / "chip")
             (output.path / "sim").mkdir(exist_ok=True)
             if self.simulated is not None:
                 for k, array in enumerate(self.simulated.outputs.values()):

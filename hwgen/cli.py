@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hwgen import api, boards, place, summary
+from hwgen import api, boards, place, summary, virtual
 from hwgen.errors import DifferenceError, DoesNotFit, HwgenError, OptionError, ToolFailed, ToolMissing
 from hwgen.frames import load
 from hwgen.output import check_ours
@@ -62,6 +62,9 @@ def run(options: argparse.Namespace, model: Path) -> int:
         measure.check(boards.find(options.board), options.layer)
     if options.frames is not None and options.frames < 1:
         raise OptionError(f"--frames must be at least 1, not {options.frames}")
+    if options.virtual:
+        virtual.check(boards.find(options.board))
+    boarded = load(options.virtual).first(options.frames) if options.virtual else None
     frames = load(options.simulate).first(options.frames) if options.simulate else None
     if options.scripts:
         build.check(boards.find(options.board), options.toolchain, scripts=True)
@@ -93,6 +96,11 @@ def run(options: argparse.Namespace, model: Path) -> int:
                     activity=options.power,
                     progress=show,
                 )
+            except DifferenceError as error:
+                difference = error
+        if boarded is not None and difference is None:
+            try:
+                design.run_virtual(boarded, progress=show)
             except DifferenceError as error:
                 difference = error
         if options.synthesize or options.place:
@@ -135,6 +143,7 @@ def pareto(options: argparse.Namespace, model: Path) -> int:
         "--interval": options.interval,
         "--simulate": options.simulate,
         "--power": options.power,
+        "--virtual": options.virtual,
         "--synthesize": options.synthesize,
         "--place": options.place,
         "--bitstream": options.bitstream,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from hwgen import __version__
+from hwgen import __version__, virtual
 from hwgen.boards import Board
 from hwgen.chip import limits
 from hwgen.chip import lines as chip_lines
@@ -83,7 +83,7 @@ def build(design) -> dict:
         _add_simulation(report, design)
     if design.placed is not None:
         _add_place(report, design)
-    return report | limits.entry(board) | chip_lines.entry(design, resources) | power_lines.entry(design)
+    return report | limits.entry(board) | chip_lines.entry(design, resources) | power_lines.entry(design) | virtual.entry(design)
 
 
 def _layer(name: str, nodes: list[Node], compiled, board: Board) -> dict:

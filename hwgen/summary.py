@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hwgen import virtual
 from hwgen.chip import limits
 from hwgen.chip import lines as chip_lines
 from hwgen.power import lines as power_lines
@@ -70,7 +71,7 @@ def lines(report: dict) -> list[str]:
             f"exact: {exact['frames']} frames, {exact['values']:,} values compared on every stream, "
             f"{exact['mismatches']} mismatches ({report['simulator']})"
         )
-    found += power_lines.summary(report) + _fullest(report)
+    found += virtual.summary(report) + power_lines.summary(report) + _fullest(report)
     if "accuracy" in report:
         accuracy = report["accuracy"]
         parts = [f"{name} {100 * value:.1f} %" for name, value in accuracy.items() if isinstance(value, float)]

@@ -30,7 +30,7 @@ NAME = "virtual_board"
 ADDRESS = 0x1000_0000  # of memory
 MEMORY = 4 << 20  # bytes of it, as u-dma-buf's in docs/driver.md
 LATENCY = 40  # cycles; what DDR behind a Zynq-7000's HP port takes is about 30 to 40 at 150 MHz
-SLICE = 20_000  # cycles in one go: a fraction of a second, so that Ctrl-C is seen and progress shown
+SLICE = 20_000  # cycles in one go: a fraction of a second, so that no answer takes long
 QUIET = 100_000  # cycles without a transfer after which a chip stands still, where the network isn't known
 INTERRUPT, STILL = 1, 2  # why it stopped
 RESPONSES = {"SLVERR": 2, "DECERR": 3}
@@ -88,7 +88,7 @@ class VirtualMachine(Machine):
     clock_hz: its clock, of which `wait` and `time` count the cycles. memory: bytes that it sees, a multiple of 4096, from
     ADDRESS on. latency: cycles in which memory answers. pauses: the share of cycles in which each of memory's channels
     takes or gives nothing, at random from `seed`. quiet: cycles without a transfer after which nothing is expected to come
-    any more; `wait` then lets the rest of its time go by at once. watch: called now and then, with nothing.
+    any more; `wait` then lets the rest of its time go by at once.
 
     A chip that breaks a rule of AXI ends with DifferenceError; ToolFailed where its program ends by itself. Every later call
     raises it again.
@@ -111,7 +111,7 @@ class VirtualMachine(Machine):
             raise OptionError(f"pauses must be at least 0 and less than 1, not {pauses}")
         if latency < 0 or seed < 0:
             raise OptionError("latency and seed can't be negative")
-        self.clock_hz, self.quiet, self.watch = clock_hz, quiet, lambda: None
+        self.clock_hz, self.quiet = clock_hz, quiet
         self.cycles = self.written = self.skipped = 0
         self._error: Exception | None = None
         with tempfile.TemporaryFile() as shared:
@@ -140,7 +140,6 @@ class VirtualMachine(Machine):
         until = self.cycles + max(1, round(seconds * self.clock_hz))
         while self.cycles < until:
             found = self._ask(f"s {min(until - self.cycles, SLICE)} {self.quiet}")
-            self.watch()
             if found == INTERRUPT:
                 return True
             if found == STILL:
