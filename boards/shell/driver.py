@@ -393,8 +393,8 @@ class Accelerator:
     """
 
     def __init__(self, machine, model=None, patience=PATIENCE):
-        self.machine, self.patience, self._clean = machine, patience, False
-        self._layout = None
+        self.machine, self.patience, self._layout = machine, patience, None
+        self._clean = None  # whether nothing is under way; None as another program left it
         read = machine.read
         magic = read(REGISTERS["MAGIC"])
         if magic != MAGIC:
@@ -434,7 +434,7 @@ class Accelerator:
     def close(self):
         """Stops what still runs, and gives back memory and registers."""
         try:
-            if not self._clean:
+            if self._clean is False:
                 self.reset()
         finally:
             self.machine.close()
@@ -477,9 +477,7 @@ class Accelerator:
         """
         raws = self.raw(frames)
         count = len(raws[0])
-        data = [
-            array.reshape(count, -1).view(np.uint8).reshape(count, c.frame_bytes) for array, c in zip(raws, self.inputs)
-        ]
+        data = [array.reshape(-1).view(np.uint8).reshape(count, c.frame_bytes) for array, c in zip(raws, self.inputs)]
         results = [np.empty((count, channel.frame_bytes), np.uint8) for channel in self.outputs]
         if count:
             try:
@@ -493,23 +491,20 @@ class Accelerator:
             except BaseException:
                 self._stop()
                 raise
+            self._clean = True
         found = []
         for channel, result in zip(self.outputs, results):
             values = result.reshape(-1).view(channel.dtype)
             if top1:
-                values = values.reshape(count, -1)
-                found.append(values.argmax(axis=1) if count else np.zeros(0, np.int64))
-                continue
-            values = (
-                values.astype(np.int64 if self.is_small(channel) else channel.dtype) if raw else channel.real(values)
-            )
-            found.append(values.reshape((count,) + channel.shape))
+                best = values.reshape(count, -1).argmax(axis=1) if count else np.zeros(0, np.int64)
+                found.append(best)
+            else:
+                if not raw:
+                    values = channel.real(values)
+                elif channel.dtype != np.uint64:
+                    values = values.astype(np.int64)
+                found.append(values.reshape((count,) + channel.shape))
         return found[0] if len(found) == 1 else found
-
-    @staticmethod
-    def is_small(channel):
-        """Its raw integers fit int64."""
-        return channel.signed or channel.width < 64
 
     @property
     def top1(self):
