@@ -255,8 +255,9 @@ class Pynq(Machine):
         import pynq
 
         if bitstream is not None:
-            if unmark(root):
+            if os.path.exists(_note(root)):
                 stop(pynq.MMIO(BASE, WINDOW))
+                unmark(root)
             pynq.Bitstream(str(bitstream)).download()
         check_loaded(root)
         if clock_hz is not None:
@@ -790,19 +791,20 @@ def find_uio(root="/", base=BASE):
     return None
 
 
+def _note(root):
+    return os.path.join(root, "run/hwgen_loaded")
+
+
 def mark(root="/"):
-    """Notes, until the next reboot, that a chip of hwgen is loaded."""
-    with open(os.path.join(root, "run/hwgen_loaded"), "w") as file:
+    """Notes, until the next reboot, that a chip of hwgen is loaded: one whose registers answer."""
+    with open(_note(root), "w") as file:
         file.write("a chip of hwgen was loaded\n")
 
 
 def unmark(root="/"):
-    """Whether `mark` noted a chip of hwgen, which is forgotten."""
-    try:
-        os.remove(os.path.join(root, "run/hwgen_loaded"))
-        return True
-    except OSError:
-        return False
+    """Forgets that."""
+    if os.path.exists(_note(root)):
+        os.remove(_note(root))
 
 
 def stop(machine):
@@ -837,11 +839,14 @@ def load(path, root="/", machine=None):
             "this Linux can't load a bitstream from here (no /sys/class/fpga_manager/fpga0/firmware): use fpgautil, a device "
             "tree overlay, U-Boot ('fpga loadb') or PYNQ"
         )
-    running = Linux(root) if machine is None and unmark(root) else machine
+    running = Linux(root) if machine is None and os.path.exists(_note(root)) else machine
     if running is not None:
-        stop(running)
-        if machine is None:
-            running.close()
+        try:
+            stop(running)
+        finally:
+            if machine is None:
+                running.close()
+    unmark(root)
     name = os.path.basename(path)
     try:
         firmware = os.path.join(root, "lib/firmware")
