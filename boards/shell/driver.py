@@ -166,7 +166,7 @@ class Linux(Machine):
 
     def __init__(self, root="/", base=BASE):
         self.root, self.base = root, base
-        self.files, self.uio, self.sync = [], None, None
+        self.files, self.uio, self.folder, self.sync = [], None, None, {}
         check_loaded(root)
         try:
             self._open_registers()
@@ -202,7 +202,7 @@ class Linux(Machine):
         except (OSError, ValueError) as error:
             raise BufferTooSmall(f"can't open the memory {path} ({error}); are you root?") from None
         address = _text(os.path.join(folders[0], "phys_addr"))
-        self.buffer, self.address, self.sync = np.frombuffer(mapped, np.uint8), int(address, 0), folders[0]
+        self.buffer, self.address, self.folder = np.frombuffer(mapped, np.uint8), int(address, 0), folders[0]
 
     def _file(self, path, cached=False):
         file = os.open(path, os.O_RDWR | (0 if cached else os.O_SYNC))
@@ -237,8 +237,12 @@ class Linux(Machine):
 
     def _sync(self, what, offset, size):
         for name, value in (("sync_offset", offset), ("sync_size", size), ("sync_direction", 0), (what, 1)):
-            with open(os.path.join(self.sync, name), "w") as file:
-                file.write(str(value))
+            if name not in self.sync:
+                self.sync[name] = [self._file(os.path.join(self.folder, name), cached=True), None]
+            file, before = self.sync[name]
+            if value != before or name == what:
+                os.pwrite(file, b"%d\n" % value, 0)
+                self.sync[name][1] = value
 
     def close(self):
         self.registers = self.buffer = None
@@ -563,7 +567,8 @@ class Accelerator:
 
     def _run_dma(self, data, results, count, progress):
         machine, read, write = self.machine, self.machine.read, self.machine.write
-        slots, places = self._layout
+        slots, _ = self._layout
+        least = max(1, min(slots, 16) // 4)  # frames at once: each time the caches are synchronised
         start = [read(channel.offsets["DONE"]) for channel in self.outputs]
         pushed = finished = 0
         moved, seen = machine.time(), None
@@ -582,10 +587,11 @@ class Accelerator:
             more = min(count - pushed, slots - (pushed - finished))
             for channel in self.inputs + self.outputs if more else ():
                 more = min(more, decode("QUEUE", read(channel.offsets["QUEUE"]))["ROOM"])
-            if more:
+            sends = more >= min(least, count - pushed) > 0
+            if sends:
                 self._push(data, pushed, pushed + more)
                 pushed += more
-            if more or finished == count:
+            if sends or finished == count:
                 moved = machine.time()
                 continue
             waits_for_room = pushed < count and pushed - finished < slots

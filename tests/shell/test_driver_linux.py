@@ -63,11 +63,11 @@ def test_registers_by_uio_and_the_largest_buffer(root):
     assert (root / "dev/uio1").read_bytes()[0x070] == 7 and (root / "dev/frames").read_bytes()[9] == 5
     machine.sync_for_device(64, 128)
     folder = root / "sys/class/u-dma-buf/frames"
-    found = {file.name: file.read_text() for file in folder.iterdir() if file.name.startswith("sync_")}
+    found = {file.name: file.read_text().strip() for file in folder.iterdir() if file.name.startswith("sync_")}
     assert found["sync_offset"] == "64" and found["sync_size"] == "128"
-    assert found["sync_for_device"] == "1" and found["sync_for_cpu"] == "0\n"
+    assert found["sync_for_device"] == "1" and found["sync_for_cpu"] == "0"
     machine.sync_for_cpu(0, 64)
-    assert (folder / "sync_for_cpu").read_text() == "1"
+    assert (folder / "sync_for_cpu").read_text() == "1\n"
     machine.close()
     assert machine.buffer is None
 
