@@ -191,7 +191,7 @@ class Linux(Machine):
         folders = []
         for name in ("u-dma-buf", "udmabuf"):
             folders += sorted(glob.glob(os.path.join(self.root, "sys/class", name, "*")))
-        folders.sort(key=lambda folder: -int(_text(os.path.join(folder, "size")) or 0, 0))
+        folders.sort(key=lambda folder: -int(_text(os.path.join(folder, "size")) or "0", 0))
         if not folders:
             return
         size = int(_text(os.path.join(folders[0], "size")), 0)
@@ -291,17 +291,35 @@ class Pynq(Machine):
 
 
 class Serial(Machine):
-    """A board at a serial line. link: a Link of hwgen.boards.shell.uart_host."""
+    """A board at a serial line. link: a Link of hwgen.boards.shell.uart_host, which has to be installed here."""
 
     def __init__(self, link):
-        self.link = link
-        self.read, self.write, self.transfer = link.read, link.write, link.run
+        from hwgen.boards.shell.uart_host import LinkError
+
+        self.link, self.fails = link, LinkError
 
     @classmethod
     def open(cls, path):
+        """By the device, as /dev/ttyUSB0. Raises OSError."""
         from hwgen.boards.shell import uart_host
 
         return cls(uart_host.Link(uart_host.Serial(path)))
+
+    def read(self, offset):
+        return self._ask(self.link.read, offset)
+
+    def write(self, offset, value):
+        self._ask(self.link.write, offset, value)
+
+    def transfer(self, frames, sizes):
+        """frames: for each input the bytes of all frames. sizes: bytes of each output's scores, which are returned."""
+        return self._ask(self.link.run, frames, sizes)
+
+    def _ask(self, call, *arguments):
+        try:
+            return call(*arguments)
+        except self.fails as error:
+            raise DriverError(str(error)) from None
 
     def close(self):
         close = getattr(self.link.port, "close", None)

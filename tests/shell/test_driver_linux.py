@@ -1,6 +1,8 @@
 """The host driver on a Linux of files: UIO, /dev/mem, u-dma-buf, the FPGA manager, FCLK0, PYNQ, and its command line."""
 
 import json
+import socket
+import struct
 import subprocess
 import sys
 import types
@@ -88,6 +90,21 @@ def test_registers_by_dev_mem_and_the_old_name_of_the_buffer(root):
     machine = Linux(str(root))
     assert Accelerator(machine).clock_hz == 125_000_000 and len(machine.buffer) == SIZE
     assert machine.wait(0) is False, "nothing says that there is an interrupt"
+    machine.close()
+
+
+def test_the_interrupt_by_uio(root):
+    machine = Linux(str(root))
+    ours, kernel = socket.socketpair()
+    with ours, kernel:
+        machine.uio = ours.fileno()
+        assert machine.wait(0.01) is False
+        assert kernel.recv(9) == struct.pack("=I", 1), "the interrupt was let through"
+        kernel.send(struct.pack("=I", 17))
+        assert machine.wait(10) is True
+        assert machine.wait(0.01) is False, "an interrupt counts once"
+        kernel.close()
+        assert machine.wait(0.01) is False and machine.uio is None, "a device without interrupt is asked instead"
     machine.close()
 
 
@@ -249,6 +266,13 @@ def test_a_serial_board(board, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(uart_host, "Link", lambda path: link)
     assert driver.main(["--serial", "/dev/ttyUSB0", "status"]) == 0 and closed
     assert "idle" in capsys.readouterr().out
+
+    def silence(*_):
+        raise uart_host.LinkError("no answer to 5 requests")
+
+    link.read = silence
+    assert driver.main(["--serial", "/dev/ttyUSB0", "status"]) == 1
+    assert capsys.readouterr().err == "hwgen_driver.py: no answer to 5 requests\n"
 
 
 def test_the_file_runs_by_itself(tmp_path):
