@@ -711,18 +711,17 @@ class Accelerator:
             lines.append("frames pass: the chip works")
         elif not waits and now["CONTROL"]["ENABLE"]:
             lines.append(
-                "the network itself stands still: it neither waits for frames nor for room for scores; report this"
+                "the network itself stands still, or a frame takes long: it neither waits for frames nor for room for scores; "
+                "if that stays so, report it"
             )
             if self.features["FILLS"]:
                 lines.append("highest fills of its FIFOs, in beats: {}".format(", ".join(map(str, self.fills()))))
         for channel in self.inputs + self.outputs:
             state = now["%s%d" % (channel.kind, channel.k)]
-            queue = (
-                ", %d wait in the queue, %d done" % (state["QUEUE"]["WAITING"], state["DONE"])
-                if self.features["DMA"]
-                else ""
-            )
-            lines.append("'%s': %d frames passed the network's port%s" % (channel.name, state["FRAMES"], queue))
+            line = "'%s': %d frames passed the network's port" % (channel.name, state["FRAMES"])
+            if self.features["DMA"]:
+                line += ", %d wait in the queue, %d done" % (state["QUEUE"]["WAITING"], state["DONE"])
+            lines.append(line)
         return lines
 
     def _waits(self, channel, state):
@@ -732,15 +731,9 @@ class Accelerator:
         if not self.features["DMA"]:
             return line + ": the serial line is slower, or the host sends and fetches none"
         if state["QUEUE"]["WAITING"]:
-            return (
-                line
-                + ", though its queue isn't empty: memory is slow, or its port stands still (reboot if nothing moves)"
-            )
-        return (
-            line
-            + ": "
-            + ("no frame is queued there" if channel.kind == "INPUT" else "no room for scores is queued there")
-        )
+            return f"{line}, though its queue isn't empty: memory is slow, or its port stands still (reboot if nothing moves)"
+        missing = "no frame" if channel.kind == "INPUT" else "no room for scores"
+        return f"{line}: {missing} is queued there"
 
 
 def decode(name, word):
