@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.boards.shell.driver import Machine
+from hwgen.boards.shell.driver import REGISTERS, Machine
 from hwgen.boards.shell.shell import EmittedShell
 from hwgen.errors import DifferenceError, OptionError, ToolFailed
 from hwgen.sim.primitives import primitives
@@ -114,6 +114,7 @@ class VirtualMachine(Machine):
         self.clock_hz, self.quiet = clock_hz, quiet
         self.cycles = self.written = self.skipped = 0
         self._error: Exception | None = None
+        self._still = False  # nothing moved for `quiet`, and nothing was written since that could change that
         with tempfile.TemporaryFile() as shared:
             shared.truncate(memory)
             self.buffer = np.frombuffer(mmap.mmap(shared.fileno(), memory), np.uint8)
@@ -133,18 +134,18 @@ class VirtualMachine(Machine):
         return self._ask(f"r {offset}")
 
     def write(self, offset: int, value: int) -> None:
+        self._still = self._still and offset == REGISTERS["INTERRUPT_STATUS"]
         self._ask(f"w {offset} {value}")
 
     def wait(self, seconds: float) -> bool:
         """Until the interrupt is high, at most so many seconds of the chip's clock. Whether it was high."""
         until = self.cycles + max(1, round(seconds * self.clock_hz))
-        while self.cycles < until:
+        while self.cycles < until and not self._still:
             found = self._ask(f"s {min(until - self.cycles, SLICE)} {self.quiet}")
             if found == INTERRUPT:
                 return True
-            if found == STILL:
-                self.skipped += until - self.cycles
-                break
+            self._still = found == STILL
+        self.skipped += max(0, until - self.cycles)
         return False
 
     def time(self) -> float:
@@ -157,6 +158,7 @@ class VirtualMachine(Machine):
 
     def power_up(self) -> None:
         """The chip's reset line, whatever is under way; memory forgets what it was asked."""
+        self._still = False
         self._ask("z")
 
     def close(self) -> None:
