@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from hwgen import virtual
+from hwgen.chip import lines as chip_lines
 from hwgen.power import lines as power_lines
 
 KINDS = {"lut": "LUT", "lutram": "LUT as memory", "ff": "flip-flops", "bram36": "block RAM (36 Kb)", "dsp": "DSP"}
@@ -28,6 +30,7 @@ def page(report: dict) -> str:
     parts = [_facts(report), _board(report), _layers(report)]
     if "place" in report:
         parts.append(_place(report["place"]))
+    parts += [_whole_chip(title, report) for title in ("chip", "virtual") if title in report]
     parts += [power_lines.section(report), _ports(report)]
     if report["fifos"]:
         parts.append(_fifos(report))
@@ -151,15 +154,29 @@ def _place(place: dict) -> str:
     facts = [f"{place['tool']}, target {place['target_mhz']:g} MHz"]
     if place["failure"] is not None:
         facts.append(place["failure"])
+    return f"<h2>Place and route</h2>{_routed(facts, place)}"
+
+
+def _routed(facts: list[str], place: dict) -> str:
+    """facts, the slowest path, and the cells that are used."""
     if path := place["path"]:
-        facts.append(
+        facts = [
+            *facts,
             f"slowest path from {path['start']} to {path['end']}: {path['logic_ns']:g} ns in {path['levels']} cells, "
-            f"{path['routing_ns']:g} ns in wires"
-        )
+            f"{path['routing_ns']:g} ns in wires",
+        ]
     rows = [
         f'<tr><td>{escape(kind)}<td class="n">{used:,}<td class="n">{there:,}<td>{_bar(used / there)}'
         for kind, (used, there) in place["used"].items()
     ]
     head = '<tr><th>cells<th class="n">used<th class="n">there are<th>share'
-    text = escape("; ".join(facts))
-    return f"<h2>Place and route</h2><p>{text}</p><table>{head}{''.join(rows)}</table>"
+    return f"<p>{escape('; '.join(facts))}</p><table>{head}{''.join(rows)}</table>"
+
+
+def _whole_chip(kind: str, report: dict) -> str:
+    """The chip with its shell: the bitstream, or the virtual board."""
+    lines = (chip_lines if kind == "chip" else virtual).summary(report)
+    facts = [line.removeprefix("chip: ").removeprefix("virtual board: ") for line in lines]
+    if kind == "chip":
+        return f"<h2>Bitstream</h2>{_routed(facts, report['chip'])}"
+    return f"<h2>Virtual board</h2><p>{escape('; '.join(facts))}</p>"

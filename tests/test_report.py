@@ -43,6 +43,20 @@ def test_the_table_fits_80_columns_and_the_page_escapes(design):
     assert "<script>" not in html.page(found)
 
 
+def test_bitstream_and_virtual_board_are_on_the_page_and_in_the_terminal(design):
+    chip = {"resources": {"lut": 812, "ff": 2, "bram36": 0.5, "dsp": 0}, "clock_mhz": 125.0, "routed_mhz": 127.0}
+    chip |= {"tools": {"nextpnr": "nextpnr 1"}, "used": {"SLICE": [3, 40]}, "done_before": []}
+    chip |= {"path": {"start": "a<", "end": "b", "logic_ns": 1.0, "routing_ns": 2.0, "levels": 3}}
+    board = {"frames": 7, "values": 70, "interval_cycles": 784.0, "frames_per_second": 5.0, "clock_mhz": 125.0}
+    board |= {"starved_cycles": {"image": 4}, "blocked_cycles": {"scores": 0}, "simulator": "V 5"}
+    found = report.build(design) | {"chip": chip, "virtual": board | {"simulated_cycles_per_second": 9}}
+    page, lines = html.page(found), "\n".join(summary.lines(found))
+    for text in ("812 LUT6", "127 MHz reached after routing", "7 frames through driver", "784 cycles a frame"):
+        assert text in page and text in lines, text
+    assert "Bitstream" in page and "from a&lt; to b: 1 ns in 3 cells" in page
+    assert "Bitstream" not in html.page(report.build(design))
+
+
 def test_measured_values_stand_beside_the_estimates(design):
     graph, instances = design.compiled.hardware, design.compiled.emitted.instances
     blocks = {instances[node.name]: Resources(lut=3, ff=2) for node in graph.nodes}
