@@ -11,11 +11,11 @@ import numpy as np
 from hwgen.boards.board import ZYNQ, Board
 from hwgen.boards.shell import driver
 from hwgen.boards.shell.driver import REGISTERS, Accelerator, DriverError, FramesError
-from hwgen.boards.shell.identity import model_hash
 from hwgen.boards.shell.shell import emit_shell
+from hwgen.chip import host_files
 from hwgen.errors import DifferenceError, FrameError, OptionError
 from hwgen.frames import Frames, by_input, scores
-from hwgen.graph import Graph, evaluate
+from hwgen.graph import evaluate
 from hwgen.layers.axi import element_bytes
 from hwgen.quantize import raw_to_real
 from hwgen.sim.tools import find_verilator
@@ -33,18 +33,6 @@ def check(board: Board) -> None:
             "or choose another board (see --list-boards)"
         )
     find_verilator()
-
-
-def description(name: str, graph: Graph) -> dict:
-    """What the driver is told of a model: its hash, and names, shapes and ranges of inputs and outputs."""
-
-    def port(node: str) -> dict:
-        type_ = graph[node].type
-        shape = graph.frame_shape.get(node, type_.shape)
-        return {"name": node, "shape": list(shape), "lo": int(type_.lo), "hi": int(type_.hi)}
-
-    ends = {"inputs": list(map(port, graph.inputs)), "outputs": [port(ref.node) for ref in graph.outputs]}
-    return {"model": name, "hash": model_hash(graph).hex(), **ends}
 
 
 def board(design, folder: Path, *, progress: Progress | None = None, **options) -> Accelerator:
@@ -65,7 +53,7 @@ def board(design, folder: Path, *, progress: Progress | None = None, **options) 
     quiet += 4 * options.get("latency", virtual_board.LATENCY)
     machine = virtual_board.VirtualMachine(program, design.clock_mhz * 1e6, quiet=quiet, **options)
     try:
-        return Accelerator(machine, description(design.name, compiled.integer))
+        return Accelerator(machine, host_files.describe(compiled, design.board, design.clock_mhz, design.name))
     except BaseException:
         machine.close()
         raise
@@ -98,6 +86,7 @@ def run(design, frames, *, progress: Progress | None = None, **options) -> dict:
         for first, last in batches:
             batch = {name: array[first:last] for name, array in given.items()}
             show("virtual board", first / count)
+            chip.reset()  # counters too
             part = chip.run(
                 batch, raw=True, progress=lambda done, first=first: show("virtual board", (first + done) / count)
             )
@@ -146,7 +135,7 @@ def _batches(count: int) -> list[tuple[int, int]]:
 
 
 def _counters(chip: Accelerator) -> dict:
-    """The chip's counters: cycles since its reset, with which every `run` begins."""
+    """The chip's counters: cycles, and fills, since its reset."""
     read = chip.machine.read
     return {
         "busy": read(REGISTERS["BUSY_CYCLES"]),

@@ -18,6 +18,7 @@ from hwgen import api, ops, virtual
 from hwgen.__main__ import main
 from hwgen.boards import BOARDS
 from hwgen.boards.shell.driver import REGISTERS, Accelerator, FrameFailed, Hangs, WrongModel
+from hwgen.chip import host_files
 from hwgen.errors import DifferenceError, OptionError, ToolFailed, ToolMissing
 from hwgen.graph import Graph, Ref, evaluate, verify
 from hwgen.sim import virtual_board
@@ -72,7 +73,7 @@ def test_batches_come_back(design, latency, pauses):
     with design.virtual_board(latency=latency, pauses=pauses, seed=SEED) as chip:
         for k, count in enumerate((1, 20, 90, 3)):
             check(design, chip, count, SEED + k)
-        assert chip.status()["OUTPUT1"]["FRAMES"] == 3
+        assert chip.status()["OUTPUT1"]["FRAMES"] == 1 + 20 + 90 + 3
 
 
 def test_a_run_is_the_same_again(design):
@@ -159,7 +160,7 @@ def test_a_chip_that_stands_still(design, monkeypatch, lost, said):
 
 
 def test_another_model(design):
-    other = virtual.description("other", compiled(several(8)).integer)
+    other = host_files.describe(compiled(several(8)), BOARDS["zybo"], 150.0, "other")
     with design.virtual_board() as chip, pytest.raises(WrongModel, match="of 'other'"):
         Accelerator(chip.machine, other)
 
