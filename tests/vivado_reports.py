@@ -78,13 +78,16 @@ def route_status(routable=30123, whole=30123, errors=0) -> str:
     )
 
 
-def drc(*rows: tuple) -> str:
+def drc(*rows: tuple, version="2023.2") -> str:
+    """Vivado 2015.4 has no table."""
     table = "".join(f"| {rule} | {severity} | {text} | {count} |\n" for rule, severity, text, count in rows)
+    table = f"+---+\n| Rule | Severity | Description | Violations |\n+---+\n{table}+---+\n" if version >= "2016" else ""
     found = sum(row[-1] for row in rows)
-    return HEAD.format(version="2023.2") + (
-        f"Report DRC\n\n1. REPORT SUMMARY\n-----------------\n             Violations found: {found}\n"
-        f"+---+\n| Rule | Severity | Description | Violations |\n+---+\n{table}+---+\n"
-    )
+    text = f"Report DRC\n\n1. REPORT SUMMARY\n---\n             Violations found: {found}\n{table}\n2. REPORT DETAILS\n---\n"
+    for rule, severity, title, count in rows:
+        for k in range(1, count + 1):
+            text += f"{rule}#{k} {severity}\n{title}  \nWhere it is.\nRelated violations: <none>\n\n"
+    return HEAD.format(version=version) + text
 
 
 def power(total="1.652", dynamic="1.529", static="0.123", basis="High") -> str:

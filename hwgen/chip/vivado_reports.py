@@ -143,16 +143,27 @@ def check_routed(file: Path) -> None:
 
 
 def check_rules(file: Path) -> None:
-    """`report_drc`: ToolFailed where a rule is broken that is an error."""
-    broken, total = [], None
-    for line in _lines(file, "Report DRC"):
+    """`report_drc`: ToolFailed where a rule is broken that is an error. Vivado 2015.4 has no table of the rules, which
+    later versions have; both have each violation on its own further down."""
+    table: dict[str, tuple[str, str, int]] = {}  # rule -> severity, description, how often
+    single: dict[str, tuple[str, str, int]] = {}
+    total, lines = None, _lines(file, "Report DRC")
+    for line, after in zip(lines, [*lines[1:], ""]):
         if found := re.match(r"\s*(?:Violations|Checks) found: (\d+)", line):
             total = int(found[1])
         cells = _cells(line)
-        if len(cells) == 4 and cells[1] in {"Error", "Fatal"}:
-            broken.append(f"{cells[0]} ({cells[2]}, {cells[3]} times)")
+        if len(cells) == 4 and cells[3].isdigit():
+            table[cells[0]] = cells[1], cells[2], int(cells[3])
+        if found := re.match(r"(\S+)#\d+ (Fatal|Error|Critical Warning|Warning|Advisory)\s*$", line):
+            single[found[1]] = found[2], after.strip(), single.get(found[1], ("", "", 0))[2] + 1
     if total is None:
         raise ToolFailed(f"{file} doesn't say how many rules are broken")
+    if total not in {sum(row[2] for row in rules.values()) for rules in (table, single)}:
+        raise ToolFailed(f"{file} says that rules are broken {total} times, but not all of which")
+    rules = single | table
+    broken = [
+        f"{rule} ({text}, {times} times)" for rule, (kind, text, times) in rules.items() if kind in {"Error", "Fatal"}
+    ]
     if broken:
         raise ToolFailed(f"Vivado's rule checks (DRC) found errors: {', '.join(broken)}; see {file}")
 

@@ -1,4 +1,4 @@
-"""Vivado's reports: every number that is put in comes out, and what isn't a report is refused by its file's name."""
+"""Vivado's periods and reports: every number that is put in comes out, and what isn't a report is refused by its file's name."""
 
 import random
 import re
@@ -6,6 +6,7 @@ import re
 import pytest
 
 from hwgen.chip import vivado_reports as read
+from hwgen.chip.vivado_tcl import period_ns
 from hwgen.errors import ToolFailed
 from tests import vivado_reports as form
 
@@ -59,12 +60,21 @@ def test_chips_that_are_not_right(tmp_path):
     warning = ("ZPS7-1", "Warning", "PS7 block required", 1)
     read.check_rules(write(tmp_path, form.drc(warning)))
     read.check_rules(write(tmp_path, form.drc(warning).replace("Violations found", "Checks found")))
-    with pytest.raises(
-        ToolFailed, match=r"found errors: UCIO-1 \(Unconstrained Logical Port, 3 times\); see .*some.rpt"
-    ):
-        read.check_rules(write(tmp_path, form.drc(warning, ("UCIO-1", "Error", "Unconstrained Logical Port", 3))))
+    worse = (warning, ("UCIO-1", "Error", "Unconstrained Logical Port", 3))
+    for version in ("2015.4", "2023.2"):
+        with pytest.raises(ToolFailed, match=r"found errors: UCIO-1 \(Unconstrained .*, 3 times\); see .*some.rpt"):
+            read.check_rules(write(tmp_path, form.drc(*worse, version=version)))
+    cut = form.drc(*worse, version="2015.4")
+    with pytest.raises(ToolFailed, match="some.rpt says that rules are broken 4 times, but not all of which"):
+        read.check_rules(write(tmp_path, cut[: cut.index("UCIO-1#2")]))
     with pytest.raises(ToolFailed, match="no path is timed, by .*some.rpt: the clock of chip.xdc was not found"):
         read.timing(write(tmp_path, form.timing("NA", "NA", "NA")))
+
+
+def test_periods_are_never_longer_than_the_clocks():
+    assert [period_ns(mhz) for mhz in (100, 125, 150, 111.111, 66.7)] == [10, 8, 6.666, 9.0, 14.992]
+    for mhz in range(50, 301):
+        assert 0 <= 1000 / mhz - period_ns(mhz) < 0.001
 
 
 READERS = {
