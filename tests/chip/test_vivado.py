@@ -270,15 +270,8 @@ def test_a_bitstream_from_the_command_line(tmp_path, program, capsys):
         found["resources"]["lut"] == 6464 and found["power_w"] == 1.652 and found["tools"]["vivado"] == "vivado 2023.2"
     )
     names = {file.name for file in (out / "chip").iterdir()}
-    assert names >= {
-        "digits.bit",
-        "digits.bit.bin",
-        "chip.xdc",
-        "routing.tcl",
-        "timing.rpt",
-        "hierarchy.rpt",
-        "routing.log",
-    }
+    wanted = "digits.bit digits.bit.bin chip.xdc routing.tcl timing.rpt hierarchy.rpt routing.log"
+    assert names >= set(wanted.split())
 
 
 def test_where_vivado_is_looked_for(tmp_path, program, monkeypatch):
