@@ -9,7 +9,6 @@ design.write("build/model")
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import weakref
@@ -19,19 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen import boards, compiler, html, report
-from hwgen.chip import host_files, limits
+from hwgen import boards, compiler, design_folder, report
+from hwgen.chip import limits
 from hwgen.errors import OptionError
 from hwgen.frames import Frames, by_input, scores
 from hwgen.graph import evaluate
-from hwgen.output import OutputFolder
 from hwgen.passes.emit import emit
 from hwgen.quantize import InputType, frames_to_raw, raw_to_real
 from hwgen.tradeoff import pareto
 
 Progress = Callable[..., None]
 NETLIST = "netlist.json"
-KEPT = {".v", ".vlt", ".saif", ".log", ".json", ".xdc", ".vcd", ".fst", ".py"}  # files of a tool's working folder
 
 __all__ = ["Design", "compile", "pareto"]
 
@@ -308,38 +305,4 @@ class Design:
 
     def write(self, folder: str | Path) -> Path:
         """Writes rtl/, sim/, synth/, report.json and report.html; the folder appears whole or not at all. Raises OutputError."""
-        with OutputFolder(Path(folder)) as output:
-            (output.path / "rtl").mkdir()
-            (output.path / "rtl" / f"{self.compiled.emitted.top}.v").write_text(self.verilog, encoding="utf-8")
-            found = self.report()
-            (output.path / "report.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-            (output.path / "report.html").write_text(html.page(found), encoding="utf-8")
-            (output.path / "graph.txt").write_text(self.compiled.hardware.dump(), encoding="utf-8")
-            for name, workdir in self._kept.items():
-                self._keep(workdir, output.path / name)
-            if self.chip_scripts:
-                (output.path / "chip").mkdir()
-                for name, text in self.chip_scripts.items():
-                    (output.path / "chip" / name).write_text(text, encoding="utf-8")
-            if self.chip is not None:
-                (output.path / "chip").mkdir(exist_ok=True)
-                for made in (self.chip.bit, *self.chip.others):
-                    name = made.name.replace("chip", self.name, 1)
-                    shutil.copyfile(made, output.path / "chip" / name)
-                for file in self.chip.bit.parent.iterdir():
-                    if file.suffix in {".v", ".lpf", ".xdc", ".tcl", ".rpt", ".log"}:
-                        shutil.copyfile(file, output.path / "chip" / file.name)
-            host_files.write(self.compiled, self.board, self.clock_mhz, self.name, output.path / "chip")
-            (output.path / "sim").mkdir(exist_ok=True)
-            if self.simulated is not None:
-                for k, array in enumerate(self.simulated.outputs.values()):
-                    np.save(output.path / "sim" / f"outputs{k or ''}.npy", array)
-            return output.commit()
-
-    @staticmethod
-    def _keep(workdir: Path, target: Path) -> None:
-        """The readable files of a tool's working folder; not what it compiled."""
-        target.mkdir()
-        for file in sorted(workdir.iterdir()):
-            if file.is_file() and file.suffix in KEPT:
-                shutil.copyfile(file, target / file.name)
+        return design_folder.write(self, Path(folder), self._kept)
