@@ -19,7 +19,7 @@ class Board:
     oscillator. margin: the share of LUTs and flip-flops that the network may take; the rest is for the board's shell and
     for what place and route can't fill.
 
-    oscillator_mhz: of the oscillator at the logic's pins. ps_mhz: of a Zynq's processor, whose PLLs make the shell's clock.
+    oscillator_mhz: of the oscillator at the logic's pins.
     clock_pin: the oscillator's package pin. platform: "module:class" of amaranth-boards, which knows the pins of boards
     that have none here. serial: the UART's (rx, tx), seen from the FPGA, where the board has no serial port of its own: pins
     of amaranth-boards' connector ("io_0:0"). pins: `hwgen.boards.pins`.
@@ -37,7 +37,6 @@ class Board:
     margin: float = 0.8
     clock_pin: str | None = None
     oscillator_mhz: float = 125.0
-    ps_mhz: float | None = None
     platform: str | None = None
     serial: tuple[str, str] | None = None
     shell: str = ZYNQ

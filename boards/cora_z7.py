@@ -11,7 +11,6 @@ Z7_07S = Board(
     "xc7z007sclg400-1",
     XC7Z007S,
     150.0,
-    ps_mhz=50.0,
     platform=f"{MODULE}:CoraZ7_07SPlatform",
     unknown_to=(OPEN,),
 )
@@ -21,6 +20,5 @@ Z7_10 = Board(
     "xc7z010clg400-1",
     XC7Z010,
     150.0,
-    ps_mhz=50.0,
     platform=f"{MODULE}:CoraZ7_10Platform",
 )

@@ -3,4 +3,4 @@
 from hwgen.boards.board import Board
 from hwgen.boards.chips import XC7Z020
 
-BOARD = Board("pynq-z2", "TUL PYNQ-Z2", "xc7z020clg400-1", XC7Z020, 100.0, clock_pin="H16", ps_mhz=50.0)
+BOARD = Board("pynq-z2", "TUL PYNQ-Z2", "xc7z020clg400-1", XC7Z020, 100.0, clock_pin="H16")

@@ -83,7 +83,13 @@ def build(design) -> dict:
         _add_simulation(report, design)
     if design.placed is not None:
         _add_place(report, design)
-    return report | limits.entry(board) | chip_lines.entry(design, resources) | power_lines.entry(design) | virtual.entry(design)
+    return (
+        report
+        | limits.entry(board)
+        | chip_lines.entry(design, resources)
+        | power_lines.entry(design)
+        | virtual.entry(design)
+    )
 
 
 def _layer(name: str, nodes: list[Node], compiled, board: Board) -> dict:
