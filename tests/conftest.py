@@ -3,6 +3,10 @@
 import importlib.util
 import os
 
+import pytest
+
+from tests.skips import refused
+
 # QKeras 0.9 is on Keras 2; where TensorFlow brings Keras 3, that is the package tf_keras.
 if importlib.util.find_spec("tf_keras"):
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -14,3 +18,12 @@ if os.environ.get("CI") == "true" and not importlib.util.find_spec("qkeras"):
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Fails what is skipped in CI, unless CI can't have what it needs."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and not hasattr(report, "wasxfail") and refused(reason := str(report.longrepr[2])):
+        report.outcome, report.longrepr = "failed", f"{item.nodeid} was skipped in CI: {reason}"

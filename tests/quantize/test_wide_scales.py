@@ -66,7 +66,9 @@ def sample(layers, *, seed=0, falling=True, size=(6, 5, 2), filters=4) -> Sample
             gamma[:2] *= -1 if falling else 1
             layer.set_weights([gamma, *others])
     frames = (rng.integers(0, 256, (3, *size)) / 256).astype(np.float32)
-    return Sample(seed, model, "ufixed<8,0>", {"input": frames}, {layer.name for layer in model.layers if layer.weights})
+    return Sample(
+        seed, model, "ufixed<8,0>", {"input": frames}, {layer.name for layer in model.layers if layer.weights}
+    )
 
 
 def widest(graph) -> int:
