@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwgen.boards.board import Board
 from hwgen.boards.shell.identity import Identity
 from hwgen.errors import DoesNotFit, ToolFailed
 from hwgen.layers.block import Resources
@@ -44,6 +45,14 @@ class Bitstream:
     skipped: tuple[str, ...]
     others: tuple[Path, ...] = ()
     power_w: float | None = None
+
+
+def check_placed(found: Log, code: int, board: Board, tool: str, log: Path) -> None:
+    """DoesNotFit where nextpnr found no placement or no routes, ToolFailed where it stopped for another reason."""
+    if found.failure is not None:
+        raise DoesNotFit(f"{board.name}: {found.failure}; ask for a lower rate; the log is {log}")
+    if code or found.error is not None:
+        raise ToolFailed(f"{tool} stopped: {found.error or f'code {code}'}; the log is {log}")
 
 
 def check_clock(found: Log, chip: Chip, log: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from hwgen.boards.board import Board
 from hwgen.boards.pins import pins
-from hwgen.chip.chip import Bitstream, Chip, Progress, check_clock
+from hwgen.chip.chip import Bitstream, Chip, Progress, check_clock, check_placed
 from hwgen.chip.stages import Stages
 from hwgen.chip.tools import Tool, find
-from hwgen.errors import DoesNotFit, ToolFailed
+from hwgen.errors import ToolFailed
 from hwgen.layers.block import Resources
 from hwgen.place import LIMIT_S, run_logged
 from hwgen.place_log import parse
@@ -96,11 +96,7 @@ def build(
         command = [nextpnr.command, "--json", netlist.name, "--textcfg", f"{out.name}/chip.config", *options]
         code = run_logged(command, stages.folder, out / log.name, limit_s, progress)
         shutil.copyfile(out / log.name, log)
-        found = parse(log.read_text(errors="replace"), names)
-        if found.failure is not None:
-            raise DoesNotFit(f"{board.name}: {found.failure}; ask for a lower rate; the log is {log}")
-        if code or found.error is not None:
-            raise ToolFailed(f"{nextpnr.version} stopped: {found.error or f'code {code}'}; the log is {log}")
+        check_placed(parse(log.read_text(errors="replace"), names), code, board, nextpnr.version, log)
 
     config, log = stages.run(
         "place and route", [netlist, pinout], [nextpnr.version, *device(board)], ["chip.config", log.name], place

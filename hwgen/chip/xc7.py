@@ -15,12 +15,12 @@ from hwgen import place
 from hwgen.boards.board import UART, Board
 from hwgen.boards.pins import pins
 from hwgen.chip import bitfile, prjxray
-from hwgen.chip.chip import Bitstream, Chip, Progress, check_clock
+from hwgen.chip.chip import Bitstream, Chip, Progress, check_clock, check_placed
 from hwgen.chip.faults import check_fasm, check_log, check_netlist
 from hwgen.chip.prjxray import Database
 from hwgen.chip.stages import Stages
 from hwgen.chip.tools import Tool
-from hwgen.errors import DoesNotFit, OptionError, ToolFailed, ToolMissing
+from hwgen.errors import OptionError, ToolFailed, ToolMissing
 from hwgen.layers.block import Resources
 from hwgen.place import LIMIT_S, run_logged
 from hwgen.place_log import parse
@@ -125,11 +125,7 @@ def build(
         command = _nextpnr(use, chip, netlist, pinout, out / "chip.fasm")
         code = run_logged(command, stages.folder, out / log.name, limit_s, progress)
         shutil.copyfile(out / log.name, log)
-        found = parse(log.read_text(errors="replace"), names)
-        if found.failure is not None:
-            raise DoesNotFit(f"{board.name}: {found.failure}; ask for a lower rate; the log is {log}")
-        if code or found.error is not None:
-            raise ToolFailed(f"{use.nextpnr.version} stopped: {found.error or f'code {code}'}; the log is {log}")
+        check_placed(parse(log.read_text(errors="replace"), names), code, board, use.nextpnr.version, log)
 
     settings = [use.nextpnr.version, use.database.part, f"{chip.clock_mhz:g}"]
     inputs = [netlist, pinout, *([] if use.nextpnr.chipdb is None else [use.nextpnr.chipdb])]
@@ -145,9 +141,8 @@ def build(
         arguments = ["--part", use.database.part, "--db-root", root, str(fasm), str(out / "chip.frames")]
         prjxray.call(use.frames, arguments, stages.folder, stages.folder / "fasm2frames.log")
         made = out / "chip.frames"
-        if not (
-            made.is_file() and made.stat().st_size
-        ):  # of none at all the next tool makes the bitstream of an empty chip
+        # Of none at all the next tool would make the bitstream of an empty chip.
+        if not (made.is_file() and made.stat().st_size):
             raise ToolFailed(f"{use.frames.version} wrote no frames; the log is {stages.folder / 'fasm2frames.log'}")
 
     settings = [use.frames.version, use.database.version, use.database.part]
